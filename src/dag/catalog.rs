@@ -1,0 +1,68 @@
+//! What the definition check must know about operators, without knowing the operators.
+
+use serde_json::Value;
+
+use super::{Dag, DagFiles};
+
+/// A problem inside a task's parameters or a file they name, before its place is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where in the task's `with`, as a JSON pointer (`/source/csv`); empty for the whole.
+    pub pointer: String,
+    /// The other file of the DAG's folder in which the problem is, with line and column (0: unknown).
+    pub file: Option<(String, u32, u32)>,
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+impl Flaw {
+    /// A flaw at `pointer` in the task's parameters.
+    pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            file: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A flaw in another file of the folder.
+    pub fn in_file(
+        file: impl Into<String>,
+        line: u32,
+        column: u32,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            pointer: String::new(),
+            file: Some((file.into(), line, column)),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The operators as the definition check sees them.
+pub trait Catalog: Send + Sync {
+    /// Names of all operators.
+    fn operators(&self) -> Vec<&'static str>;
+
+    /// JSON Schema of an operator's `with`.
+    fn schema(&self, operator: &str) -> Option<Value>;
+
+    /// Every flaw of the parameters `with`, templates already rendered with sample values. A value that cannot be known before
+    /// the run (as `{{ outputs.a.b }}`) arrives as [`UNKNOWN`] and fits every type.
+    fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw>;
+}
+
+/// Stands for a template whose value is known only in the run.
+pub const UNKNOWN: &str = "\u{1}unknown";

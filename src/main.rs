@@ -1,0 +1,3 @@
+//! The `galen` binary.
+
+fn main() {}

@@ -1,0 +1,102 @@
+//! The operator interface and the list of kinds.
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{TaskContext, TaskError, Verdict};
+use crate::dag::{Catalog, Dag, DagFiles, Flaw};
+
+/// One kind of task with its parameters, ready to run.
+#[async_trait]
+pub trait Operator: Send + Sync {
+    /// Flaws that show only with the DAG's files at hand: a missing file, an unknown table or column. Does no I/O.
+    fn check(&self, _dag: &Dag, _files: &DagFiles) -> Vec<Flaw> {
+        Vec::new()
+    }
+
+    /// Does the work of one try. Running it again, after success or after being cut off anywhere, leaves the same result.
+    ///
+    /// # Errors
+    /// Says itself whether another try can help. Must return soon after `context.cancel` fires.
+    async fn run(&self, context: &TaskContext) -> Result<Verdict, TaskError>;
+}
+
+/// A kind of task: its name, what it does, and how its parameters are read.
+pub struct Kind {
+    /// As in `operator: <name>`.
+    pub name: &'static str,
+    /// JSON Schema of the parameters.
+    pub schema: fn() -> schemars::Schema,
+    /// Reads rendered parameters.
+    pub parse: fn(&Value) -> Result<Box<dyn Operator>, Vec<Flaw>>,
+}
+
+impl Kind {
+    /// The kind called `name` whose parameters are the struct `T`.
+    pub const fn of<T>(name: &'static str) -> Self
+    where
+        T: Operator + DeserializeOwned + schemars::JsonSchema + 'static,
+    {
+        Self {
+            name,
+            schema: || schemars::schema_for!(T),
+            parse: |with| match serde_path_to_error::deserialize::<_, T>(with) {
+                Ok(operator) => Ok(Box::new(operator)),
+                Err(error) => Err(vec![Flaw::at(
+                    pointer(error.path()),
+                    error.inner().to_string(),
+                )]),
+            },
+        }
+    }
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{key}")),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// The kinds this binary has.
+pub struct Operators(&'static [Kind]);
+
+impl Operators {
+    /// Every kind.
+    pub const fn all() -> Self {
+        Self(&[])
+    }
+
+    /// A chosen list of kinds; for tests of the engine with kinds of their own.
+    pub const fn of(kinds: &'static [Kind]) -> Self {
+        Self(kinds)
+    }
+
+    /// The kind called `name`.
+    pub fn find(&self, name: &str) -> Option<&Kind> {
+        self.0.iter().find(|kind| kind.name == name)
+    }
+}
+
+impl Catalog for Operators {
+    fn operators(&self) -> Vec<&'static str> {
+        self.0.iter().map(|kind| kind.name).collect()
+    }
+
+    fn schema(&self, operator: &str) -> Option<Value> {
+        self.find(operator).map(|kind| (kind.schema)().to_value())
+    }
+
+    fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
+        match self.find(operator).map(|kind| (kind.parse)(with)) {
+            Some(Ok(operator)) => operator.check(dag, files),
+            Some(Err(flaws)) => flaws,
+            None => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The kinds of task: one file each, a documented parameter struct and its `run`.
+//!
+//! An operator knows its [`TaskContext`] and nothing of the engine; the engine knows [`Operator`] and nothing of
+//! the kinds. Does not belong here: when or whether a task runs, and its state.
+
+mod context;
+mod kind;
+mod outcome;
+
+pub use context::{TaskContext, TaskLog};
+pub use kind::{Kind, Operator, Operators};
+pub use outcome::{Outcome, TaskError, Verdict};

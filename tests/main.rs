@@ -1,0 +1,14 @@
+//! Every integration test of Galen, in one binary.
+
+mod architecture;
+mod cli;
+mod dag;
+mod efiche;
+mod engine;
+mod fire;
+mod generate;
+mod operators;
+mod records;
+mod sources;
+mod store;
+mod support;
