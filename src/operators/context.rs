@@ -51,8 +51,11 @@ impl TaskContext {
 /// Writes the log of one try, a JSON object a line. Never pass it a value from a data row.
 #[derive(Clone)]
 pub struct TaskLog {
-    sink: Arc<dyn Fn(&str, &str, Map<String, Value>) + Send + Sync>,
+    sink: Arc<Sink>,
 }
+
+/// Takes a line's level, message and fields.
+type Sink = dyn Fn(&str, &str, Map<String, Value>) + Send + Sync;
 
 impl TaskLog {
     /// A log whose lines (`level`, `message`, fields) go to `sink`.

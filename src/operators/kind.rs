@@ -29,8 +29,11 @@ pub struct Kind {
     /// JSON Schema of the parameters.
     pub schema: fn() -> schemars::Schema,
     /// Reads rendered parameters.
-    pub parse: fn(&Value) -> Result<Box<dyn Operator>, Vec<Flaw>>,
+    pub parse: fn(&Value) -> Parsed,
 }
+
+/// An operator with its parameters, or every flaw of the parameters.
+pub type Parsed = Result<Box<dyn Operator>, Vec<Flaw>>;
 
 impl Kind {
     /// The kind called `name` whose parameters are the struct `T`.

@@ -8,5 +8,5 @@ mod kind;
 mod outcome;
 
 pub use context::{TaskContext, TaskLog};
-pub use kind::{Kind, Operator, Operators};
+pub use kind::{Kind, Operator, Operators, Parsed};
 pub use outcome::{Outcome, TaskError, Verdict};
