@@ -2,15 +2,18 @@
 //!
 //! Belongs here: what an installation decides. Does not belong here: what a DAG decides.
 
-use std::path::PathBuf;
+mod engine;
+mod limits;
+mod load;
+mod logs;
+mod pools;
+mod records;
+mod settings;
 
-use crate::base::Secret;
-
-/// Everything an installation decides, checked.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Where `dags/`, `data_sample/` and `state/` are.
-    pub home: PathBuf,
-    /// PostgreSQL for metadata and records; SQLite files under `state/` without it.
-    pub database_url: Option<Secret>,
-}
+pub use engine::Engine;
+pub use limits::Limits;
+pub use load::{FILE, HOME_VARIABLE};
+pub use logs::Logs;
+pub use pools::{DEFAULT_POOL, Pools};
+pub use records::RecordsSettings;
+pub use settings::Settings;
