@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ pub struct TaskContext {
     pub task_id: TaskId,
     /// Number of this try, from 1.
     pub try_number: u32,
+    /// When this try first started; a try that was deferred keeps it, so that it can tell how long it has waited.
+    pub started_at: DateTime<Utc>,
     /// The run's data interval.
     pub interval: Interval,
     /// The run's parameters, defaults filled in.
