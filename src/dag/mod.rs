@@ -6,7 +6,10 @@
 mod catalog;
 mod definition;
 mod files;
+mod graph;
+pub mod template;
 
 pub use catalog::{Catalog, Flaw, UNKNOWN};
 pub use definition::{Dag, Hook, Param, ParamType, Schedule, Task};
 pub use files::DagFiles;
+pub use graph::Graph;
