@@ -1,3 +1,7 @@
 //! The `galen` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    galen::cli::main()
+}

@@ -1,0 +1,50 @@
+//! What every verb is given besides its arguments.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::{Clock, Error, Result, SystemClock};
+use crate::config::{HOME_VARIABLE, Settings};
+
+/// The installation a command works on, and who asks.
+pub struct App {
+    /// Settings of the installation.
+    pub settings: Arc<Settings>,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who asks, as events record it: `cli:<user>`.
+    pub actor: String,
+}
+
+impl App {
+    /// The installation in `home`, else in `$GALEN_HOME`, else here.
+    ///
+    /// # Errors
+    /// When there is no such folder or its settings are wrong.
+    pub fn open(home: Option<PathBuf>) -> Result<Self> {
+        let home = home
+            .or_else(|| std::env::var_os(HOME_VARIABLE).map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from("."));
+        if !home.is_dir() {
+            let message = format!("home `{}` is not a folder", home.display());
+            return Err(Error::new(message).hint(format!(
+                "`--home DIR` or `${HOME_VARIABLE}` names the folder that holds `dags`"
+            )));
+        }
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Ok(Self {
+            settings: Arc::new(Settings::load(&home, environment)?),
+            clock: Arc::new(SystemClock),
+            actor: format!("cli:{}", user()),
+        })
+    }
+}
+
+fn user() -> String {
+    ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
+}

@@ -1,0 +1,25 @@
+//! The arguments: every verb with its help.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::doctor::Doctor;
+
+/// From a hospital's raw data to audited tables, on a schedule.
+#[derive(Debug, Parser)]
+#[command(name = "galen", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// Folder that holds `dags`, `data_sample` and `state` [default: $GALEN_HOME, else here]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Doctor(Doctor),
+}
