@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{Error, Result, nearest};
 
-/// The text files of one DAG folder by their path within it, `/`-separated, as `targets/padchest.yaml`.
+/// The text files of one DAG folder by their path within it, `/`-separated, as `targets/clinic.yaml`.
 ///
 /// A run reads its definition files from here and never from the disk, so that an edit cannot reach a run in flight.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
