@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::noop::Noop;
+use super::shell::Shell;
 use super::{TaskContext, TaskError, Verdict};
 use crate::dag::{Catalog, Dag, DagFiles, Flaw};
 
@@ -66,13 +68,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
+const ALL: &[Kind] = &[
+    // by name
+    Kind::of::<Noop>("noop"),
+    Kind::of::<Shell>("shell"),
+];
+
 /// The kinds this binary has.
 pub struct Operators(&'static [Kind]);
 
 impl Operators {
     /// Every kind.
     pub const fn all() -> Self {
-        Self(&[])
+        Self(ALL)
     }
 
     /// A chosen list of kinds; for tests of the engine with kinds of their own.
