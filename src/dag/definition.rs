@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{DagId, TaskId, TriggerRule};
+use crate::schedule::Schedule;
 
 /// A checked DAG. Its JSON, with keys in declaration order, is the canonical form that versions are hashes of
 /// (together with the files of its folder).
@@ -41,21 +41,6 @@ pub struct Dag {
     pub on_failure: Option<Hook>,
     /// Called when a run succeeded.
     pub on_success: Option<Hook>,
-}
-
-/// When a DAG runs by itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// A five-field cron expression, or `@once`. Presets such as `@daily` are stored as their expression.
-    pub cron: String,
-    /// IANA time zone in which `cron` is read.
-    pub timezone: chrono_tz::Tz,
-    /// No interval starts before.
-    pub start_date: DateTime<Utc>,
-    /// No interval starts at or after.
-    pub end_date: Option<DateTime<Utc>>,
-    /// Whether every missed interval gets a run, or only the latest.
-    pub catchup: bool,
 }
 
 /// A run parameter.

@@ -10,6 +10,6 @@ mod graph;
 pub mod template;
 
 pub use catalog::{Catalog, Flaw, UNKNOWN};
-pub use definition::{Dag, Hook, Param, ParamType, Schedule, Task};
+pub use definition::{Dag, Hook, Param, ParamType, Task};
 pub use files::DagFiles;
 pub use graph::Graph;

@@ -7,8 +7,8 @@ use std::path::Path;
 const ROOMS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("config", &["base"]),
-    ("dag", &["base"]),
     ("schedule", &["base"]),
+    ("dag", &["base", "schedule"]),
     ("db", &["base", "config"]),
     ("store", &["base", "config", "dag", "db"]),
     ("records", &["base", "config", "db"]),
