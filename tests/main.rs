@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod dag;
+mod db;
 mod efiche;
 mod engine;
 mod fire;

@@ -1,1 +1,19 @@
-//! Connections to SQLite and PostgreSQL, and the macro that runs one SQL text on both.
+//! Connections to SQLite and PostgreSQL, and what it takes to run one SQL text on both.
+//!
+//! Belongs here: opening a database, units of work, bulk rows as parameters, and database errors as
+//! [`Error`](crate::base::Error)s. Does not belong here: any table and any statement about one.
+
+mod conn;
+mod database;
+mod error;
+mod name;
+mod rows;
+mod sqlite;
+mod work;
+
+pub use crate::on_conn;
+pub use conn::Conn;
+pub use database::Database;
+pub use name::quote;
+pub use rows::{FromAnyRow, Rows};
+pub use work::{ReadConn, Tx};

@@ -1,0 +1,160 @@
+//! One database: a SQLite file, or a schema of a PostgreSQL server.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
+
+use super::sqlite::SqliteFile;
+use super::{ReadConn, Tx, quote};
+use crate::base::{DagId, Error, Result};
+use crate::config::Settings;
+
+/// PostgreSQL connections per schema, at most.
+const MAX_CONNECTIONS: u32 = 8;
+/// How long to wait for a connection before saying that the server is gone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections unused for so long are closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// PostgreSQL schema of the run metadata.
+const METADATA_SCHEMA: &str = "galen";
+
+/// A database; clones share its connections, which are opened when first needed.
+#[derive(Debug, Clone)]
+pub struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(SqliteFile),
+    Postgres { pool: PgPool, schema: String },
+}
+
+impl Database {
+    /// The run metadata: `state/galen.db`, or schema `galen`.
+    ///
+    /// # Errors
+    /// When the database URL cannot be read. Must be called inside a tokio runtime.
+    pub fn metadata(settings: &Settings) -> Result<Self> {
+        Self::open(settings, "galen.db".into(), METADATA_SCHEMA)
+    }
+
+    /// The records of a DAG: `state/records/<dag_id>.db`, or the schema named by the id.
+    ///
+    /// # Errors
+    /// As for [`Database::metadata`], and for a DAG whose id is the name of another schema.
+    pub fn records(settings: &Settings, dag_id: &DagId) -> Result<Self> {
+        let schema = dag_id.as_str();
+        if [METADATA_SCHEMA, "public", "information_schema"].contains(&schema)
+            || schema.starts_with("pg_")
+        {
+            return Err(Error::new(format!(
+                "dag id `{schema}` is the name of a schema that is not its own"
+            ))
+            .hint("rename the folder and its `dag_id`"));
+        }
+        Self::open(settings, format!("records/{schema}.db").into(), schema)
+    }
+
+    fn open(settings: &Settings, file: PathBuf, schema: &str) -> Result<Self> {
+        let inner = match &settings.database_url {
+            None => Inner::Sqlite(SqliteFile::new(settings.home.join("state").join(file))),
+            Some(url) => Inner::Postgres {
+                pool: pool(url.expose(), schema)?,
+                schema: schema.to_owned(),
+            },
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(*self.0, Inner::Postgres { .. })
+    }
+
+    /// Where it is, for people: a path or a schema, never the URL with its password.
+    pub fn place(&self) -> String {
+        match &*self.0 {
+            Inner::Sqlite(file) => file.path().display().to_string(),
+            Inner::Postgres { schema, .. } => format!("PostgreSQL schema {schema}"),
+        }
+    }
+
+    /// Whether the file or schema exists; a read fails before it does.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn exists(&self) -> Result<bool> {
+        match &*self.0 {
+            Inner::Sqlite(file) => Ok(file.path().exists()),
+            Inner::Postgres { pool, schema } => {
+                const SQL: &str = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)";
+                Ok(sqlx::query_scalar(SQL).bind(schema).fetch_one(pool).await?)
+            }
+        }
+    }
+
+    /// Makes the file or schema when absent.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or the PostgreSQL user may not create a schema.
+    pub async fn create(&self) -> Result<()> {
+        match &*self.0 {
+            Inner::Sqlite(file) => file.writer().await.map(drop),
+            Inner::Postgres { pool, schema } => {
+                if self.exists().await? {
+                    return Ok(());
+                }
+                let mut tx = pool.begin().await?;
+                // two at once would both find it absent
+                sqlx::query("SELECT pg_advisory_xact_lock(hashtext('galen create schema'))")
+                    .execute(&mut *tx)
+                    .await?;
+                let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(schema));
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+        }
+    }
+
+    /// Starts a transaction that writes; on SQLite it waits until nobody else writes and creates the file when absent.
+    ///
+    /// # Errors
+    /// A transient error when the database cannot be reached or stays locked.
+    pub async fn begin(&self) -> Result<Tx> {
+        match &*self.0 {
+            Inner::Sqlite(file) => Tx::on_sqlite(file.writer().await?).await,
+            Inner::Postgres { pool, .. } => Ok(Tx::on_postgres(pool.begin().await?)),
+        }
+    }
+
+    /// A connection to read from.
+    ///
+    /// # Errors
+    /// A transient error when the database cannot be reached; a permanent one when the SQLite file does not exist.
+    pub async fn read(&self) -> Result<ReadConn> {
+        match &*self.0 {
+            Inner::Sqlite(file) => Ok(ReadConn::on_sqlite(file.reader().await?)),
+            Inner::Postgres { pool, .. } => Ok(ReadConn::on_postgres(pool.acquire().await?)),
+        }
+    }
+}
+
+fn pool(url: &str, schema: &str) -> Result<PgPool> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| {
+            Error::new("the database URL cannot be read")
+                .hint("expected `postgres://user:password@host:port/database` in GALEN_DATABASE_URL or `galen.toml`")
+        })?
+        .application_name("galen")
+        .options([("search_path", quote(schema))])
+        .disable_statement_logging();
+    Ok(PgPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .acquire_slow_threshold(CONNECT_TIMEOUT)
+        .idle_timeout(IDLE_TIMEOUT)
+        .connect_lazy_with(options))
+}

@@ -1,0 +1,149 @@
+//! A SQLite file: one connection that writes, a few that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use crate::base::{Error, Result};
+
+/// Readers at work at the same time, at most.
+const MAX_READERS: usize = 4;
+/// Readers kept open while nobody reads.
+const IDLE_READERS: usize = 2;
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Page cache of the writer in KiB: upserts by hashed keys touch pages all over the file.
+const WRITER_CACHE_KIB: u32 = 32 * 1024;
+
+/// The connections of one file, opened when first needed.
+///
+/// No sqlx pool: a pool keeps timers, and what is wanted here is simpler, one writer in turn.
+#[derive(Debug)]
+pub(super) struct SqliteFile {
+    path: PathBuf,
+    writer: Arc<tokio::sync::Mutex<Option<SqliteConnection>>>,
+    readers: Arc<Readers>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    idle: Mutex<Vec<SqliteConnection>>,
+    places: Arc<Semaphore>,
+}
+
+/// The writer, held by one unit of work. The slot inside is never empty.
+pub(super) type Writer = OwnedMutexGuard<Option<SqliteConnection>>;
+
+/// A reader; goes back to its place on drop.
+#[derive(Debug)]
+pub(super) struct Reader {
+    conn: Option<SqliteConnection>,
+    readers: Arc<Readers>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl SqliteFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            writer: Arc::default(),
+            readers: Arc::new(Readers {
+                idle: Mutex::default(),
+                places: Arc::new(Semaphore::new(MAX_READERS)),
+            }),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for the writer's place; creates folder and file when absent.
+    pub(super) async fn writer(&self) -> Result<Writer> {
+        let mut slot = Arc::clone(&self.writer).lock_owned().await;
+        if slot.is_none() {
+            if let Some(folder) = self.path.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| {
+                    Error::new(format!("cannot create folder `{}`", folder.display()))
+                        .hint("make the folder above it writable for this user, or choose another --home")
+                        .because(error)
+                })?;
+            }
+            let options = self
+                .options()
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Normal)
+                .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+                .pragma("journal_size_limit", "67108864");
+            *slot = Some(self.connect(&options).await?);
+        }
+        Ok(slot)
+    }
+
+    /// Waits for a reader's place; the file must exist.
+    pub(super) async fn reader(&self) -> Result<Reader> {
+        let place = Arc::clone(&self.readers.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::new("the database was closed"))?;
+        let idle = self.readers.idle().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => {
+                let options = self.options().pragma("query_only", "1");
+                self.connect(&options).await?
+            }
+        };
+        Ok(Reader {
+            conn: Some(conn),
+            readers: Arc::clone(&self.readers),
+            _place: place,
+        })
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(200)
+            .disable_statement_logging()
+    }
+
+    async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+        options.connect().await.map_err(|cause| {
+            if self.path.exists() {
+                Error::from(cause)
+            } else {
+                Error::new(format!("database `{}` does not exist", self.path.display()))
+                    .hint("`galen db migrate` creates it; --home says where to look")
+            }
+        })
+    }
+}
+
+impl Readers {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    pub(super) fn conn(&mut self) -> Option<&mut SqliteConnection> {
+        self.conn.as_mut()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut idle = self.readers.idle();
+        if idle.len() < IDLE_READERS {
+            idle.extend(self.conn.take());
+        }
+    }
+}
