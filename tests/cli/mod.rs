@@ -1,1 +1,4 @@
-//! Tests: cli.
+//! The command line as a person meets it: help, mistakes, exit codes.
+
+mod galen;
+mod mistakes;
