@@ -49,16 +49,16 @@ impl TextBatch {
 
     /// Appends one record that starts on `line`; `cells` has one item for each column and `None` is null.
     /// `hash` is the SHA-256 of the record as it came.
-    pub fn push<'a>(
+    pub fn push(
         &mut self,
         line: u64,
         hash: Digest,
-        cells: impl IntoIterator<Item = Option<&'a str>>,
+        cells: impl IntoIterator<Item = Option<impl AsRef<str>>>,
     ) {
         for cell in cells {
             match cell {
                 Some(text) => {
-                    self.text.push_str(text);
+                    self.text.push_str(text.as_ref());
                     self.ends.push(self.text.len() as u64);
                 }
                 None => self.ends.push(self.text.len() as u64 | NULL_BIT),

@@ -1,1 +1,26 @@
-//! The `sources` room.
+//! Readers: from a file's bytes to bounded batches of text records with line and hash.
+//!
+//! Belongs here: what a file or an address holds and how it is cut into records, in bounded memory whatever its
+//! size. Does not belong here: what a record means, and where it is kept. Readers are
+//! synchronous and run on a blocking thread.
+
+mod csv;
+mod csv_scan;
+mod delimiter;
+mod encoding;
+mod files;
+mod input;
+mod json_array;
+mod json_record;
+mod locations;
+mod names;
+mod ndjson;
+mod reader;
+mod source;
+
+pub use delimiter::Delimiter;
+pub use encoding::Encoding;
+pub use files::{SourceFile, find_files};
+pub use locations::Locations;
+pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};
+pub use source::{Format, Layout, Source};
