@@ -35,22 +35,10 @@ impl Graph {
     pub fn from_edges<'a>(
         tasks: impl Iterator<Item = (&'a TaskId, &'a [TaskId])> + Clone,
     ) -> Result<Self> {
-        let mut graph = DiGraph::new();
-        let mut index = HashMap::new();
-        for (task_id, _) in tasks.clone() {
-            index.insert(task_id.clone(), graph.add_node(task_id.clone()).index());
-        }
-        for (number, (task_id, depends_on)) in tasks.enumerate() {
-            for upstream in depends_on {
-                let from = *index
-                    .get(upstream)
-                    .ok_or_else(|| unknown_upstream(task_id, upstream, &index))?;
-                graph.update_edge(NodeIndex::new(from), NodeIndex::new(number), ());
-            }
-        }
+        let (graph, index) = build(tasks)?;
         let (order, layers) = match layers(&graph) {
             Some(found) => found,
-            None => return Err(cycle_error(&graph)),
+            None => return Err(cycle_error(&cycles(&graph))),
         };
         Ok(Self {
             graph,
@@ -216,34 +204,79 @@ fn layers(graph: &DiGraph<TaskId, ()>) -> Option<(Vec<usize>, Vec<Vec<usize>>)> 
     (order.len() == waiting.len()).then_some((order, layers))
 }
 
-fn unknown_upstream(task: &TaskId, upstream: &TaskId, index: &HashMap<TaskId, usize>) -> Error {
+/// The error of a dependency on a task that is not there.
+pub(super) fn unknown_upstream<'a>(
+    task: &TaskId,
+    upstream: &TaskId,
+    known: impl Iterator<Item = &'a TaskId>,
+) -> Error {
     let error = Error::new(format!(
         "task `{task}` depends on `{upstream}`, which is no task of this DAG"
     ));
-    match nearest(upstream.as_str(), index.keys().map(TaskId::as_str)) {
+    match nearest(upstream.as_str(), known.map(TaskId::as_str)) {
         Some(name) => error.hint(format!("did you mean `{name}`?")),
         None => error,
     }
 }
 
-fn cycle_error(graph: &DiGraph<TaskId, ()>) -> Error {
-    let path: Vec<&str> = shortest_cycle(graph)
-        .into_iter()
-        .map(|node| graph[node].as_str())
-        .collect();
-    Error::new(format!("tasks form a cycle: `{}`", path.join("` → `")))
-        .hint("remove one of these dependencies")
+/// The path of every cycle that shares no task with another, its first task repeated at the end.
+///
+/// # Errors
+/// A name in `depends_on` that is no task.
+pub(super) fn find_cycles<'a>(
+    tasks: impl Iterator<Item = (&'a TaskId, &'a [TaskId])> + Clone,
+) -> Result<Vec<Vec<TaskId>>> {
+    Ok(cycles(&build(tasks)?.0))
 }
 
-/// The path of a shortest cycle within the first strongly connected component, its first task repeated at the end.
-fn shortest_cycle(graph: &DiGraph<TaskId, ()>) -> Vec<NodeIndex> {
-    let component = petgraph::algo::tarjan_scc(graph)
+/// How a cycle is told.
+pub(super) fn describe_cycle(path: &[TaskId]) -> String {
+    let names: Vec<&str> = path.iter().map(TaskId::as_str).collect();
+    format!("tasks form a cycle: `{}`", names.join("` → `"))
+}
+
+/// The way out of a cycle.
+pub(super) const CYCLE_HINT: &str = "remove one of these dependencies";
+
+type Edges = (DiGraph<TaskId, ()>, HashMap<TaskId, usize>);
+
+fn build<'a>(tasks: impl Iterator<Item = (&'a TaskId, &'a [TaskId])> + Clone) -> Result<Edges> {
+    let mut graph = DiGraph::new();
+    let mut index = HashMap::new();
+    for (task_id, _) in tasks.clone() {
+        index.insert(task_id.clone(), graph.add_node(task_id.clone()).index());
+    }
+    let names = || tasks.clone().map(|(task_id, _)| task_id);
+    for (number, (task_id, depends_on)) in tasks.clone().enumerate() {
+        for upstream in depends_on.iter().collect::<BTreeSet<_>>() {
+            let from = *index
+                .get(upstream)
+                .ok_or_else(|| unknown_upstream(task_id, upstream, names()))?;
+            graph.add_edge(NodeIndex::new(from), NodeIndex::new(number), ());
+        }
+    }
+    Ok((graph, index))
+}
+
+fn cycle_error(cycles: &[Vec<TaskId>]) -> Error {
+    let first = cycles.first().map_or(&[][..], Vec::as_slice);
+    Error::new(describe_cycle(first)).hint(CYCLE_HINT)
+}
+
+/// Of each strongly connected component the shortest cycle through its first task, in task order.
+fn cycles(graph: &DiGraph<TaskId, ()>) -> Vec<Vec<TaskId>> {
+    let mut starts: Vec<NodeIndex> = petgraph::algo::tarjan_scc(graph)
         .into_iter()
         .filter(|nodes| nodes.len() > 1 || graph.contains_edge(nodes[0], nodes[0]))
-        .min_by_key(|nodes| nodes.iter().min().copied());
-    let Some(start) = component.and_then(|nodes| nodes.into_iter().min()) else {
-        return Vec::new();
-    };
+        .filter_map(|nodes| nodes.into_iter().min())
+        .collect();
+    starts.sort_unstable();
+    let path = |start| shortest_cycle(graph, start).into_iter();
+    let names = |start| path(start).map(|node| graph[node].clone()).collect();
+    starts.into_iter().map(names).collect()
+}
+
+fn shortest_cycle(graph: &DiGraph<TaskId, ()>, start: NodeIndex) -> Vec<NodeIndex> {
     let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
@@ -270,9 +303,6 @@ fn walk_back(
     while node != start {
         node = came_from[&node];
         path.push(node);
-    }
-    if last == start {
-        path.truncate(2);
     }
     path.reverse();
     path

@@ -3,13 +3,27 @@
 //! Belongs here: everything that can be known from the files under `dags/` alone.
 //! Does not belong here: what an operator does, what is due when, any state of a run.
 
+mod build;
 mod catalog;
+mod check;
+mod dags;
 mod definition;
 mod files;
 mod graph;
+mod load;
+mod params;
+mod report;
+mod shape;
+mod spec;
 pub mod template;
+mod version;
+mod with;
+mod yaml;
 
 pub use catalog::{Catalog, Flaw, UNKNOWN};
+pub use dags::Dags;
 pub use definition::{Dag, Hook, Param, ParamType, Task};
 pub use files::DagFiles;
 pub use graph::Graph;
+pub use load::{Broken, Loaded, load, load_folder};
+pub use version::Version;

@@ -95,12 +95,17 @@ pub fn render(value: &Value, scope: &Scope<'_>) -> Result<Value> {
 /// # Errors
 /// As [`render`], and when the result is neither.
 pub fn render_when(text: &str, scope: &Scope<'_>) -> Result<bool> {
-    match render_text(text, &scope.context())? {
-        Value::Bool(value) => Ok(value),
+    condition(&render_text(text, &scope.context())?)
+}
+
+/// What a rendered `when:` says.
+pub(super) fn condition(rendered: &Value) -> Result<bool> {
+    match rendered {
+        Value::Bool(value) => Ok(*value),
         Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(not_a_condition(&text)),
+            _ => Err(not_a_condition(text)),
         },
         other => Err(not_a_condition(&other.to_string())),
     }

@@ -1,1 +1,5 @@
-//! Tests: dag.
+//! The definition room on folders as people write them.
+
+mod folder;
+mod load;
+mod mistakes;

@@ -1,0 +1,46 @@
+//! One version of a DAG: what a run keeps.
+
+use std::sync::Arc;
+
+use crate::base::{Digest, Error, Result, sha256};
+
+use super::{Dag, DagFiles};
+
+/// A checked DAG, the files of its folder, and the hash of both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    /// The definition.
+    pub dag: Arc<Dag>,
+    /// The files of its folder, but not `dag.yaml`, which `dag` says in full.
+    pub files: Arc<DagFiles>,
+    /// Of the definition's JSON and of every file; a comment or the order of keys in `dag.yaml` does not change it.
+    pub hash: Digest,
+}
+
+impl Version {
+    /// The version of `dag` with `files`.
+    ///
+    /// # Errors
+    /// When the definition cannot be written as JSON, as with a number that JSON does not have.
+    pub fn new(dag: Dag, files: DagFiles) -> Result<Self> {
+        let hash = hash(&dag, &files)?;
+        Ok(Self {
+            dag: Arc::new(dag),
+            files: Arc::new(files),
+            hash,
+        })
+    }
+}
+
+/// Of the canonical form: a line of JSON, then each file with its path and length in front.
+fn hash(dag: &Dag, files: &DagFiles) -> Result<Digest> {
+    let mut canonical = serde_json::to_vec(dag).map_err(|error| {
+        Error::new(format!("DAG `{}` has no canonical form", dag.dag_id)).because(error)
+    })?;
+    canonical.push(b'\n');
+    for (path, text) in files.iter() {
+        canonical.extend_from_slice(format!("{path}\n{}\n", text.len()).as_bytes());
+        canonical.extend_from_slice(text.as_bytes());
+    }
+    Ok(sha256(canonical))
+}
