@@ -1,5 +1,11 @@
 //! Staging, operational and quarantine tables of one DAG, on SQLite or PostgreSQL.
+//!
+//! Belongs here: every statement on a DAG's records database, and the archive of delivered files. Does not belong
+//! here: how a file is read, what a record means, run metadata.
 
-/// The records database of one DAG; cheap to clone, connects on first use.
-#[derive(Clone)]
-pub struct Records {}
+mod archive;
+mod bookkeeping;
+mod handle;
+
+pub use archive::{Archive, Kept};
+pub use handle::Records;

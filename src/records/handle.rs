@@ -1,0 +1,96 @@
+//! The records database of one DAG.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::{Archive, bookkeeping};
+use crate::base::{DagId, Result};
+use crate::config::Settings;
+use crate::db::{Conn, Database, ReadConn, Tx};
+
+/// The records database of one DAG; cheap to clone, connects on first use.
+#[derive(Clone)]
+pub struct Records {
+    database: Database,
+    dag_id: DagId,
+    state: PathBuf,
+    prepared: Arc<OnceCell<()>>,
+}
+
+impl Records {
+    /// The records of `dag_id`: `state/records/<dag_id>.db`, or the PostgreSQL schema of that name. Opens nothing yet.
+    ///
+    /// # Errors
+    /// As [`Database::records`].
+    pub fn open(settings: &Settings, dag_id: &DagId) -> Result<Self> {
+        Ok(Self {
+            database: Database::records(settings, dag_id)?,
+            dag_id: dag_id.clone(),
+            state: settings.state_dir(),
+            prepared: Arc::default(),
+        })
+    }
+
+    /// The DAG.
+    pub fn dag_id(&self) -> &DagId {
+        &self.dag_id
+    }
+
+    /// The database, as it is: see [`Records::begin`] and [`Records::read`] for one with the bookkeeping tables.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The archive of delivered files, common to all DAGs.
+    pub fn archive(&self) -> Archive {
+        Archive::under(&self.state)
+    }
+
+    /// Starts a transaction that writes, after creating what is absent of the bookkeeping tables. Writers of one DAG
+    /// wait for each other on both databases, so that what one reads stays true until it commits.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.prepare().await?;
+        let mut tx = self.database.begin().await?;
+        lock(tx.conn()?).await?;
+        Ok(tx)
+    }
+
+    /// A connection to read from, after creating what is absent of the bookkeeping tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(&self) -> Result<ReadConn> {
+        self.prepare().await?;
+        self.database.read().await
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        self.prepared
+            .get_or_try_init(|| async {
+                self.database.create().await?;
+                let mut tx = self.database.begin().await?;
+                lock(tx.conn()?).await?;
+                bookkeeping::create(tx.conn()?).await?;
+                tx.commit().await
+            })
+            .await
+            .copied()
+    }
+}
+
+/// SQLite has one writer anyway; on PostgreSQL a lock of the schema until the transaction ends does the same.
+async fn lock(conn: Conn<'_>) -> Result<()> {
+    if let Conn::Postgres(c) = conn {
+        sqlx::query(
+            "SELECT pg_advisory_xact_lock(hashtextextended('galen records ' || current_schema(), 0))",
+        )
+        .execute(c)
+        .await?;
+    }
+    Ok(())
+}
