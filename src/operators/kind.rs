@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::generate::Generate;
 use super::noop::Noop;
 use super::shell::Shell;
 use super::{TaskContext, TaskError, Verdict};
@@ -70,6 +71,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 const ALL: &[Kind] = &[
     // by name
+    Kind::of::<Generate>("generate"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Shell>("shell"),
 ];

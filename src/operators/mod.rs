@@ -5,6 +5,7 @@
 
 mod child;
 mod context;
+mod generate;
 mod kind;
 mod noop;
 mod outcome;

@@ -1,0 +1,206 @@
+//! A block of rows: some rows of the table at the top of a family and everything below them, depth first.
+//!
+//! A block depends on the plan, the seed, the day and its number only, so that blocks can be made in any order and on
+//! any thread.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::chance::Chance;
+use super::plan::{DefectKind, Plan};
+use super::row::{Cell, Row};
+use super::values::{Values, draw_count, push_cell};
+use super::words::WordList;
+
+/// Rows of the top table in a block. Part of what "same seed, same bytes" means: never to be changed.
+pub const BLOCK_ROWS: u64 = 500;
+
+/// What every block of a family on one day shares.
+pub struct Setting<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its lists.
+    pub lists: &'a [Cow<'a, WordList>],
+    /// The seed.
+    pub seed: u64,
+    /// Place of the table at the top.
+    pub root: usize,
+    /// The day.
+    pub day: NaiveDate,
+    /// By table: whether its rows are to be written.
+    pub wanted: &'a [bool],
+}
+
+/// The rows of a block, by table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Block {
+    /// CSV text without a header; empty for tables that are not wanted.
+    pub csv: Vec<Vec<u8>>,
+    /// Number of rows, repeated ones included.
+    pub rows: Vec<u64>,
+    /// Rows by table and planted mistake.
+    pub defects: BTreeMap<(usize, usize), u64>,
+}
+
+impl Setting<'_> {
+    /// Makes block `number` with `roots` rows of the top table. `cut` is a table and the number of its rows after which
+    /// the block ends.
+    pub fn block(&self, number: u64, roots: u64, cut: Option<(usize, u64)>) -> Block {
+        let tables = &self.plan.tables;
+        let day = tables[self.root].daily.then_some(self.day);
+        let chances = tables
+            .iter()
+            .map(|table| Chance::new(self.seed, &table.name, day, number));
+        let mut maker = Maker {
+            setting: self,
+            cut,
+            chances: chances.collect(),
+            rows: tables.iter().map(|_| Row::default()).collect(),
+            block: Block {
+                csv: vec![Vec::new(); tables.len()],
+                rows: vec![0; tables.len()],
+                defects: BTreeMap::new(),
+            },
+        };
+        for row in 1..=roots {
+            if !maker.row(self.root, number * BLOCK_ROWS + row, None) {
+                break;
+            }
+        }
+        maker.block
+    }
+}
+
+struct Maker<'a> {
+    setting: &'a Setting<'a>,
+    cut: Option<(usize, u64)>,
+    chances: Vec<Chance>,
+    /// The row at hand of each table.
+    rows: Vec<Row>,
+    block: Block,
+}
+
+/// What chance planted in a row.
+enum Planted {
+    Nothing,
+    Repeat(usize),
+    Spoilt(usize),
+}
+
+impl Maker<'_> {
+    /// Makes a row and all below it; `false` when the block is cut here.
+    fn row(&mut self, table: usize, number: u64, inherited: Option<u32>) -> bool {
+        if self.is_full() {
+            return false;
+        }
+        let mut row = std::mem::take(&mut self.rows[table]);
+        row.start(number, inherited);
+        let planted = self.fill(table, &mut row);
+        if let Planted::Spoilt(defect) = planted {
+            row.defect = Some(defect as u32);
+        }
+        self.write(table, &row, row.defect.map(|defect| defect as usize));
+        if let Planted::Repeat(defect) = planted {
+            self.write(table, &row, Some(defect));
+        }
+        let inherited = row.defect;
+        self.rows[table] = row;
+        let plan = self.setting.plan;
+        for &child in &plan.tables[table].children {
+            let count = draw_count(&plan.tables[child].fan_out, &mut self.chances[child]);
+            for number in 1..=count {
+                if !self.row(child, number, inherited) {
+                    return false;
+                }
+            }
+        }
+        !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.cut
+            .is_some_and(|(table, rows)| self.block.rows[table] >= rows)
+    }
+
+    /// Draws the row's values and plants a mistake, perhaps.
+    fn fill(&mut self, table: usize, row: &mut Row) -> Planted {
+        let setting = self.setting;
+        let plan = setting.plan;
+        let mut values = Values {
+            plan,
+            lists: setting.lists,
+            day: setting.day,
+            table,
+            others: &self.rows,
+            row,
+            chance: &mut self.chances[table],
+        };
+        for column in &plan.tables[table].columns {
+            let null = column.null_rate;
+            let cell = match null.is_some_and(|rate| values.chance.happens(rate)) {
+                true => Cell::Null,
+                false => values.draw(&column.kind),
+            };
+            values.row.cells.push(cell);
+        }
+        if values.row.defect.is_some() {
+            return Planted::Nothing;
+        }
+        for place in plan.tables[table].defects.clone() {
+            let defect = &plan.defects[place];
+            if !values.chance.happens(defect.rate) || (defect.not_first && values.row.number == 1) {
+                continue;
+            }
+            let (column, text) = match &defect.kind {
+                DefectKind::Repeat => return Planted::Repeat(place),
+                DefectKind::Replace(column, texts) => {
+                    let chosen = values.chance.below(texts.len() as u64);
+                    (*column, &texts[chosen as usize])
+                }
+                DefectKind::Swap(column, swaps) => {
+                    let present = values.text_of(values.row.cells[*column]);
+                    let swap = present.and_then(|present| {
+                        swaps.iter().find(|(from, _)| from.as_bytes() == &*present)
+                    });
+                    match swap {
+                        Some((_, to)) => (*column, to),
+                        None => continue,
+                    }
+                }
+            };
+            let cell = values.text(text);
+            values.row.cells[column] = cell;
+            return Planted::Spoilt(place);
+        }
+        Planted::Nothing
+    }
+
+    fn write(&mut self, table: usize, row: &Row, defect: Option<usize>) {
+        if self.is_full() {
+            return;
+        }
+        self.block.rows[table] += 1;
+        if let Some(defect) = defect {
+            *self.block.defects.entry((table, defect)).or_default() += 1;
+        }
+        if !self.setting.wanted[table] {
+            return;
+        }
+        let setting = self.setting;
+        let out = &mut self.block.csv[table];
+        let columns = setting.plan.tables[table].columns.iter();
+        let visible = columns.zip(&row.cells).filter(|(column, _)| column.visible);
+        for (n, (column, &cell)) in visible.enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            match cell {
+                Cell::Null => out.extend_from_slice(&column.null.csv),
+                cell => push_cell(out, cell, row, setting.plan, setting.lists),
+            }
+        }
+        out.push(b'\n');
+    }
+}
