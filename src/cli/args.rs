@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::doctor::Doctor;
+use super::generate::Generate;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]
@@ -22,4 +23,5 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Doctor(Doctor),
+    Generate(Generate),
 }

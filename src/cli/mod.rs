@@ -7,6 +7,7 @@ mod app;
 mod args;
 mod doctor;
 mod exit;
+mod generate;
 mod printer;
 mod start;
 mod table;

@@ -28,6 +28,7 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
     let app = App::open(args.home)?;
     match args.verb {
         Verb::Doctor(args) => wait(super::doctor::doctor(&args, &app, printer)),
+        Verb::Generate(args) => super::generate::run(&args, &app, printer),
     }
 }
 
