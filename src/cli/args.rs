@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::dags::Dags;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::schema::Schema;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]
@@ -22,6 +24,10 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    #[command(subcommand)]
+    Dags(Dags),
+    #[command(subcommand)]
+    Schema(Schema),
     Doctor(Doctor),
     Generate(Generate),
 }

@@ -5,10 +5,12 @@
 
 mod app;
 mod args;
+mod dags;
 mod doctor;
 mod exit;
 mod generate;
 mod printer;
+mod schema;
 mod start;
 mod table;
 

@@ -27,6 +27,8 @@ pub fn main() -> ExitCode {
 fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
     let app = App::open(args.home)?;
     match args.verb {
+        Verb::Dags(args) => super::dags::dags(&args, &app, printer),
+        Verb::Schema(args) => super::schema::schema(&args, printer),
         Verb::Doctor(args) => wait(super::doctor::doctor(&args, &app, printer)),
         Verb::Generate(args) => super::generate::run(&args, &app, printer),
     }

@@ -30,13 +30,25 @@ impl Version {
             hash,
         })
     }
+
+    /// The definition as JSON, keys in declaration order.
+    ///
+    /// # Errors
+    /// As [`Version::new`].
+    pub fn json(&self) -> Result<String> {
+        json(&self.dag)
+    }
+}
+
+fn json(dag: &Dag) -> Result<String> {
+    serde_json::to_string(dag).map_err(|error| {
+        Error::new(format!("DAG `{}` has no canonical form", dag.dag_id)).because(error)
+    })
 }
 
 /// Of the canonical form: a line of JSON, then each file with its path and length in front.
 fn hash(dag: &Dag, files: &DagFiles) -> Result<Digest> {
-    let mut canonical = serde_json::to_vec(dag).map_err(|error| {
-        Error::new(format!("DAG `{}` has no canonical form", dag.dag_id)).because(error)
-    })?;
+    let mut canonical = json(dag)?.into_bytes();
     canonical.push(b'\n');
     for (path, text) in files.iter() {
         canonical.extend_from_slice(format!("{path}\n{}\n", text.len()).as_bytes());

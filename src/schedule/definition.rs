@@ -1,5 +1,7 @@
 //! What a DAG says about when it runs.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -21,4 +23,14 @@ pub struct Schedule {
 impl Schedule {
     /// The expression of a DAG that runs a single time.
     pub const ONCE: &str = "@once";
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cron)?;
+        match self.timezone {
+            chrono_tz::Tz::UTC => Ok(()),
+            zone => write!(f, " ({zone})"),
+        }
+    }
 }

@@ -3,3 +3,5 @@
 mod folder;
 mod load;
 mod mistakes;
+mod schema;
+mod watch;

@@ -1,0 +1,73 @@
+//! `galen dags …`: the DAGs under `dags/`.
+
+mod list;
+mod next_runs;
+mod show;
+mod validate;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::{App, Exit, Printer};
+use crate::base::{Error, Result, nearest};
+use crate::dag::{Loaded, Version, load};
+use crate::operators::Operators;
+
+/// The DAGs: list, check and show them
+#[derive(Debug, Subcommand)]
+pub enum Dags {
+    List(list::List),
+    Show(show::Show),
+    Validate(validate::Validate),
+    NextRuns(next_runs::NextRuns),
+}
+
+/// Does what is asked.
+pub fn dags(args: &Dags, app: &App, printer: &mut Printer) -> Result<Exit> {
+    match args {
+        Dags::List(args) => list::list(args, app, printer),
+        Dags::Show(args) => show::show(args, app, printer),
+        Dags::Validate(args) => validate::validate(args, app, printer),
+        Dags::NextRuns(args) => next_runs::next_runs(args, app, printer),
+    }
+}
+
+/// Every DAG of the installation, sound or broken.
+pub fn load_all(app: &App) -> Result<Loaded> {
+    load(&app.settings.dags_dir(), &Operators::all())
+}
+
+/// The sound DAG called `dag_id`.
+///
+/// # Errors
+/// When there is none, with the nearest name; when it is broken, with what is wrong.
+pub fn load_one(app: &App, dag_id: &str) -> Result<Version> {
+    let folder = app.settings.dags_dir().join(dag_id);
+    if dag_id.is_empty() || dag_id.contains(['/', '\\']) || !folder.is_dir() {
+        return Err(no_such_dag(app, dag_id));
+    }
+    load_folder(&folder)
+}
+
+/// The sound DAG in `folder`.
+fn load_folder(folder: &Path) -> Result<Version> {
+    crate::dag::load_folder(folder, &Operators::all()).map_err(|broken| {
+        let problems: Vec<String> = broken.problems.iter().map(ToString::to_string).collect();
+        Error::new(format!("DAG `{}` is broken", broken.dag_id)).hint(problems.join("\n"))
+    })
+}
+
+fn no_such_dag(app: &App, dag_id: &str) -> Error {
+    let error = Error::new(format!("no DAG `{dag_id}`"));
+    let loaded = load_all(app).unwrap_or_default();
+    let sound = loaded
+        .dags
+        .iter()
+        .map(|version| version.dag.dag_id.as_str());
+    let known = sound.chain(loaded.broken.iter().map(|broken| broken.dag_id.as_str()));
+    match nearest(dag_id, known) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None => error.hint("`galen dags list` shows them all"),
+    }
+}
