@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::{App, Exit, Printer, Table};
 use crate::base::Result;
+use crate::dag::load;
+use crate::operators::Operators;
 
 /// Check the installation and say how to fix what is wrong
 ///
@@ -26,6 +28,7 @@ pub async fn doctor(args: &Doctor, app: &App, printer: &mut Printer) -> Result<E
         writable(&app.settings.state_dir()),
         disk_space(&app.settings.home),
         clock(app),
+        dag_files(app),
     ];
     let mut table = Table::new(["check", "status", "found", "fix"]);
     for check in &checks {
@@ -144,6 +147,41 @@ fn disk_space(home: &Path) -> Check {
         NO_SPACE.. => Check::failed("disk space", found, fix).warning(),
         _ => Check::failed("disk space", found, fix),
     }
+}
+
+/// Every DAG file is sound, and every pool it names exists.
+fn dag_files(app: &App) -> Check {
+    let name = "dag files";
+    let loaded = match load(&app.settings.dags_dir(), &Operators::all()) {
+        Ok(loaded) => loaded,
+        Err(error) => return Check::failed(name, error.to_string(), "let this user read them"),
+    };
+    let broken: Vec<&str> = loaded
+        .broken
+        .iter()
+        .map(|dag| dag.dag_id.as_str())
+        .collect();
+    if !broken.is_empty() {
+        let found = format!("broken: {}", broken.join(", "));
+        return Check::failed(name, found, "`galen dags validate` lists every problem");
+    }
+    let tasks = loaded.dags.iter().flat_map(|version| &version.dag.tasks);
+    let pools = &app.settings.pools;
+    if let Some(task) = tasks
+        .into_iter()
+        .find(|task| pools.slots(&task.pool) < Some(task.pool_slots))
+    {
+        let found = format!(
+            "task `{}` can never get its slots of pool `{}`",
+            task.task_id, task.pool
+        );
+        let fix = format!(
+            "give `{}` at least {} under `[pools]` in `galen.toml`",
+            task.pool, task.pool_slots
+        );
+        return Check::failed(name, found, fix);
+    }
+    Check::ok(name, format!("{} sound", loaded.dags.len()))
 }
 
 /// The clock cannot be before this binary was written.

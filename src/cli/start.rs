@@ -61,7 +61,9 @@ fn explain(error: &clap::Error, printer: &mut Printer) -> Result<Exit> {
         }
         _ => {
             let text = text.replace("  tip: ", "hint: ").replace('\'', "`");
-            printer.note(text.trim_end());
+            for line in text.lines().filter(|line| !line.is_empty()) {
+                printer.note(line);
+            }
             Ok(Exit::Usage)
         }
     }

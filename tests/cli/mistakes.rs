@@ -14,11 +14,8 @@ fn home() -> tempfile::TempDir {
 fn a_misspelt_verb_names_the_nearest() {
     assert_snapshot!(galen(home().path(), &["docter"]), @"
         err: error: unrecognized subcommand `docter`
-        err: 
         err: hint: a similar subcommand exists: `doctor`
-        err: 
         err: Usage: galen [OPTIONS] <COMMAND>
-        err: 
         err: For more information, try `--help`.
         exit: 2
         ");
