@@ -4,6 +4,7 @@
 //! Does not belong here: anything that opens a file, a socket or a database.
 
 mod batch;
+mod cell;
 mod clock;
 mod counts;
 mod digest;
@@ -14,10 +15,12 @@ mod id;
 mod interval;
 mod nearest;
 mod problem;
+mod schema;
 mod secret;
 mod state;
 
 pub use batch::{BadRecord, TextBatch};
+pub use cell::{Cell, CellType};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counts::Counts;
 pub use digest::{Digest, sha256};
@@ -28,5 +31,6 @@ pub use id::{BackfillId, DagId, RunId, TaskId};
 pub use interval::Interval;
 pub use nearest::nearest;
 pub use problem::Problem;
+pub use schema::{ForeignKey, Schema, Table, TableColumn};
 pub use secret::Secret;
 pub use state::{RunKind, RunState, TaskState, TransitionError, TriggerRule};

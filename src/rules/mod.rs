@@ -1,1 +1,19 @@
-//! The `rules` room.
+//! From staged text to typed rows: the language of `targets/*.yaml`, compiled once and applied to batches with polars.
+//!
+//! Belongs here: what a value means and whether it is acceptable, decided from the batch alone.
+//! Does not belong here: databases, and what is already in a table.
+
+mod compile;
+mod convert;
+mod expression;
+mod list;
+mod lookup;
+mod plan;
+mod shape;
+mod spec;
+mod step;
+
+pub use compile::FILLED;
+pub use expression::{NAMESPACE, uuid5};
+pub use plan::{Agreement, Plan, Target, TargetColumn};
+pub use shape::{References, Shaped, StagedText, TargetRows};
