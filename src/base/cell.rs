@@ -142,6 +142,9 @@ mod tests {
     #[test]
     fn null_comes_first() {
         assert_eq!(Cell::Null.order(&Cell::Integer(-5)), Ordering::Less);
-        assert_eq!(Cell::Text("b".into()).order(&Cell::Text("a".into())), Ordering::Greater);
+        assert_eq!(
+            Cell::Text("b".into()).order(&Cell::Text("a".into())),
+            Ordering::Greater
+        );
     }
 }

@@ -7,7 +7,10 @@ use serde_saphyr::Location;
 use super::expression::Expression;
 use super::lookup::Lookup;
 use super::plan::{Agreement, Plan, RowSet, Target, TargetColumn, builtin};
-use super::spec::{AgreeSpec, ListSpec, MapSpec, NumberSpec, Pairs, RowSetSpec, StepSpec, TargetSpec, TargetsSpec, Text};
+use super::spec::{
+    AgreeSpec, ListSpec, MapSpec, NumberSpec, Pairs, RowSetSpec, StepSpec, TargetSpec, TargetsSpec,
+    Text,
+};
 use super::step::{Conversion, Step};
 use crate::base::{Error, Problem, Result, Schema, Table, nearest};
 
@@ -63,13 +66,15 @@ impl Plan {
     /// Shapes a batch of no rows, which finds expressions that do not fit the types of their columns.
     fn try_out(&self, file: &str) -> Result<(), Problem> {
         let none = vec![Vec::new(); self.staged.len()];
-        self.shape(none, &Vec::new()).map(drop).map_err(|error| Problem {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message: error.to_string(),
-            hint: error.hint_text().map(str::to_owned),
-        })
+        self.shape(none, &Vec::new())
+            .map(drop)
+            .map_err(|error| Problem {
+                file: file.to_owned(),
+                line: 0,
+                column: 0,
+                message: error.to_string(),
+                hint: error.hint_text().map(str::to_owned),
+            })
     }
 }
 
@@ -136,7 +141,13 @@ impl Compiler<'_> {
             self.keep(set, scope);
         }
         if self.reasons.len() > 64 {
-            self.problem(None, Error::new(format!("{} different reasons, expected at most 64", self.reasons.len())));
+            self.problem(
+                None,
+                Error::new(format!(
+                    "{} different reasons, expected at most 64",
+                    self.reasons.len()
+                )),
+            );
         }
         Plan {
             staged: self.scope.staged.iter().cloned().collect(),
@@ -152,9 +163,10 @@ impl Compiler<'_> {
     fn step(&mut self, spec: &StepSpec, steps: &mut Vec<Step>, of_records: bool) {
         let step = match spec {
             StepSpec::Nulls(nulls) => {
-                let columns = nulls.columns.as_ref().map(|columns| {
-                    columns.iter().map(|column| self.column(column)).collect()
-                });
+                let columns = nulls
+                    .columns
+                    .as_ref()
+                    .map(|columns| columns.iter().map(|column| self.column(column)).collect());
                 Some(Step::Nulls {
                     words: nulls.words.iter().cloned().collect(),
                     columns,
@@ -173,14 +185,20 @@ impl Compiler<'_> {
                 self.set(columns, steps);
                 None
             }
-            StepSpec::Check(check) => self.expression(&check.condition).map(|condition| Step::Check {
-                condition,
-                reason: self.reason(&check.rule.value),
-            }),
+            StepSpec::Check(check) => {
+                self.expression(&check.condition)
+                    .map(|condition| Step::Check {
+                        condition,
+                        reason: self.reason(&check.rule.value),
+                    })
+            }
             StepSpec::Agree(agree) if of_records => self.agree(agree, steps.len()),
             StepSpec::List(ListSpec { column, .. }) | StepSpec::Agree(AgreeSpec { column, .. }) => {
                 let error = Error::new("`list` and `agree` are steps of records, not of row sets");
-                self.problem(Some(column), error.hint("move it to the `steps` of the file"));
+                self.problem(
+                    Some(column),
+                    error.hint("move it to the `steps` of the file"),
+                );
                 None
             }
         };
@@ -191,7 +209,13 @@ impl Compiler<'_> {
         self.convert(&spec.column, spec.name.as_ref(), spec.reason.as_ref(), to)
     }
 
-    fn convert(&mut self, column: &Text, name: Option<&Text>, reason: Option<&Text>, to: Conversion) -> Step {
+    fn convert(
+        &mut self,
+        column: &Text,
+        name: Option<&Text>,
+        reason: Option<&Text>,
+        to: Conversion,
+    ) -> Step {
         let default = match to {
             Conversion::Date(_) => "bad_date",
             Conversion::Integer | Conversion::Float => "bad_number",
@@ -212,7 +236,10 @@ impl Compiler<'_> {
         let is_bad = StrftimeItems::new(&format.value).any(|item| matches!(item, Item::Error));
         if is_bad {
             let error = Error::new(format!("`{}` is not a date format", format.value));
-            self.problem(Some(format), error.hint("expected a strftime format, as `%Y-%m-%d`"));
+            self.problem(
+                Some(format),
+                error.hint("expected a strftime format, as `%Y-%m-%d`"),
+            );
         }
     }
 
@@ -221,7 +248,10 @@ impl Compiler<'_> {
         let name = spec.name.as_ref().unwrap_or(&spec.column).value.clone();
         self.scope.make(&name, sources);
         self.scope.lists.insert(name.clone());
-        let reason = spec.reason.as_ref().map_or("list_syntax", |word| &word.value);
+        let reason = spec
+            .reason
+            .as_ref()
+            .map_or("list_syntax", |word| &word.value);
         Step::List {
             column: spec.column.value.clone(),
             name,
@@ -244,7 +274,12 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let values: Vec<&str> = spec.values.0.iter().map(|(_, v)| v.value.as_str()).collect();
+        let values: Vec<&str> = spec
+            .values
+            .0
+            .iter()
+            .map(|(_, v)| v.value.as_str())
+            .collect();
         match Lookup::parse(&text, &spec.key.value, &values) {
             Ok(table) => Some(Step::Lookup {
                 column: spec.column.value.clone(),
@@ -253,7 +288,8 @@ impl Compiler<'_> {
             }),
             Err(error) => {
                 let hint = error.hint_text().unwrap_or_default().to_owned();
-                let error = Error::new(format!("map file `{}`: {error}", spec.file.value)).hint(hint);
+                let error =
+                    Error::new(format!("map file `{}`: {error}", spec.file.value)).hint(hint);
                 self.problem(Some(&spec.file), error);
                 None
             }
@@ -269,7 +305,10 @@ impl Compiler<'_> {
                 continue;
             };
             let sources = self.scope.read_all(expression.columns());
-            if group.iter().any(|(made, _)| expression.columns().contains(made) || *made == name.value) {
+            if group
+                .iter()
+                .any(|(made, _)| expression.columns().contains(made) || *made == name.value)
+            {
                 steps.push(Step::Set(std::mem::take(&mut group)));
             }
             self.scope.make(&name.value, sources);
@@ -284,11 +323,20 @@ impl Compiler<'_> {
         let sources = self.scope.read(&spec.column.value);
         self.scope.read(&spec.within.value);
         if !self.scope.staged.contains(&spec.within.value) {
-            let error = Error::new(format!("`{}` is not a column of staging", spec.within.value));
-            self.problem(Some(&spec.within), error.hint("groups are found in staging, before any step"));
+            let error = Error::new(format!(
+                "`{}` is not a column of staging",
+                spec.within.value
+            ));
+            self.problem(
+                Some(&spec.within),
+                error.hint("groups are found in staging, before any step"),
+            );
         }
-        let order_by: Vec<Expression> =
-            spec.order_by.iter().filter_map(|text| self.expression(text)).collect();
+        let order_by: Vec<Expression> = spec
+            .order_by
+            .iter()
+            .filter_map(|text| self.expression(text))
+            .collect();
         let reason = self.reason(&spec.rule.value);
         self.agreements.push(Agreement {
             step,
@@ -315,7 +363,8 @@ impl Compiler<'_> {
         let name = spec.name.value.clone();
         let sources = self.scope.read(list);
         self.scope.make(&name, sources);
-        self.scope.make(&format!("{name}_position"), BTreeSet::new());
+        self.scope
+            .make(&format!("{name}_position"), BTreeSet::new());
         let mut steps = Vec::new();
         for step in &spec.steps {
             self.step(step, &mut steps, false);
@@ -357,7 +406,10 @@ impl Compiler<'_> {
         let mut targets = Vec::new();
         for (number, target) in spec.targets.iter().enumerate() {
             if number == 0 && (target.rows.is_some() || target.condition.is_some()) {
-                let error = Error::new(format!("the first target, `{}`, must have a row for every record", target.table.value));
+                let error = Error::new(format!(
+                    "the first target, `{}`, must have a row for every record",
+                    target.table.value
+                ));
                 self.problem(Some(&target.table), error.hint("a record counts by what became of it in the first target; put that one first"));
             }
             let set = match &target.rows {
@@ -381,7 +433,10 @@ impl Compiler<'_> {
             }
         }
         if spec.targets.is_empty() {
-            self.problem(None, Error::new("`targets` is empty").hint("name the tables to write"));
+            self.problem(
+                None,
+                Error::new("`targets` is empty").hint("name the tables to write"),
+            );
         }
         targets
     }
@@ -394,7 +449,10 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let condition = spec.condition.as_ref().and_then(|text| self.expression(text));
+        let condition = spec
+            .condition
+            .as_ref()
+            .and_then(|text| self.expression(text));
         let mut columns = Vec::new();
         for (name, text) in spec.key.0.iter().chain(&spec.columns.0) {
             columns.extend(self.target_column(&table, name, text, columns.as_slice()));
@@ -402,13 +460,24 @@ impl Compiler<'_> {
         self.check_key(spec, &table);
         for column in &table.columns {
             let is_given = columns.iter().any(|given| given.name == column.name);
-            let is_optional = column.nullable || column.has_default || FILLED.contains(&column.name.as_str());
+            let is_optional =
+                column.nullable || column.has_default || FILLED.contains(&column.name.as_str());
             if !is_given && !is_optional && !table.key.contains(&column.name) {
-                let error = Error::new(format!("column `{}` of table `{}` must have a value", column.name, table.name));
-                self.problem(Some(&spec.table), error.hint("give it an expression under `columns`"));
+                let error = Error::new(format!(
+                    "column `{}` of table `{}` must have a value",
+                    column.name, table.name
+                ));
+                self.problem(
+                    Some(&spec.table),
+                    error.hint("give it an expression under `columns`"),
+                );
             }
         }
-        let version = spec.version_by.iter().filter_map(|text| self.expression(text)).collect();
+        let version = spec
+            .version_by
+            .iter()
+            .filter_map(|text| self.expression(text))
+            .collect();
         Some(Target {
             table: table.name,
             row_set,
@@ -419,10 +488,19 @@ impl Compiler<'_> {
         })
     }
 
-    fn target_column(&mut self, table: &Table, name: &Text, text: &Text, known: &[TargetColumn]) -> Option<TargetColumn> {
+    fn target_column(
+        &mut self,
+        table: &Table,
+        name: &Text,
+        text: &Text,
+        known: &[TargetColumn],
+    ) -> Option<TargetColumn> {
         let expression = self.expression(text);
         if known.iter().any(|column| column.name == name.value) {
-            self.problem(Some(name), Error::new(format!("column `{}` is given twice", name.value)));
+            self.problem(
+                Some(name),
+                Error::new(format!("column `{}` is given twice", name.value)),
+            );
         }
         match table.column(&name.value) {
             Ok(column) => Some(TargetColumn {
@@ -439,12 +517,24 @@ impl Compiler<'_> {
     }
 
     fn check_key(&mut self, spec: &TargetSpec, table: &Table) {
-        let given: BTreeSet<&str> = spec.key.0.iter().map(|(name, _)| name.value.as_str()).collect();
+        let given: BTreeSet<&str> = spec
+            .key
+            .0
+            .iter()
+            .map(|(name, _)| name.value.as_str())
+            .collect();
         let declared: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
         if given != declared || declared.is_empty() {
             let names: Vec<&str> = declared.into_iter().collect();
-            let error = Error::new(format!("the key of table `{}` is `{}`", table.name, names.join(", ")));
-            self.problem(Some(&spec.table), error.hint("`key` gives exactly the columns of the primary key"));
+            let error = Error::new(format!(
+                "the key of table `{}` is `{}`",
+                table.name,
+                names.join(", ")
+            ));
+            self.problem(
+                Some(&spec.table),
+                error.hint("`key` gives exactly the columns of the primary key"),
+            );
         }
     }
 
@@ -482,7 +572,10 @@ impl Compiler<'_> {
             line: at.map_or(0, |text| line(&text.referenced)),
             column: at.map_or(0, |text| column(&text.referenced)),
             message: error.to_string(),
-            hint: error.hint_text().filter(|hint| !hint.is_empty()).map(str::to_owned),
+            hint: error
+                .hint_text()
+                .filter(|hint| !hint.is_empty())
+                .map(str::to_owned),
         });
     }
 }
@@ -589,7 +682,9 @@ targets:
         ];
         let first = plan.reference(0, staged(&plan, &rows)).expect("reference");
         assert_eq!(first.get("p").map(String::as_str), Some("F"));
-        let shaped = plan.shape(staged(&plan, &rows), &vec![first]).expect("shapes");
+        let shaped = plan
+            .shape(staged(&plan, &rows), &vec![first])
+            .expect("shapes");
         let words: Vec<Vec<&str>> = shaped.reasons.iter().map(|r| plan.words(*r)).collect();
         assert_eq!(words[0], [""; 0]);
         assert_eq!(words[1], ["list_syntax", "too_old", "sex_conflict"]);
@@ -599,7 +694,11 @@ targets:
         assert_eq!(shaped.targets[0].records, [0, 3]);
         assert_eq!(shaped.targets[0].cells[2], Cell::Integer(2017));
         assert_eq!(shaped.targets[1].records, [0, 0]);
-        let texts: Vec<String> = shaped.targets[1].cells.iter().map(Cell::to_string).collect();
+        let texts: Vec<String> = shaped.targets[1]
+            .cells
+            .iter()
+            .map(Cell::to_string)
+            .collect();
         assert_eq!(texts[1..4], ["flu", "J11", "1"]);
         assert_eq!(texts[5..8], ["cold", "cold", "2"]);
         assert_eq!(shaped.targets[0].versions[0], "2016-01-02");
@@ -608,9 +707,16 @@ targets:
     #[test]
     fn the_result_does_not_depend_on_the_batch() {
         let plan = compile(VISITS).expect("compiles");
-        let rows = [["20160102", "a", "['flu']", "p", "F"], ["20160103", "b", "[]", "p", "F"]];
-        let all = plan.shape(staged(&plan, &rows), &Vec::new()).expect("shapes");
-        let one = plan.shape(staged(&plan, &rows[1..]), &Vec::new()).expect("shapes");
+        let rows = [
+            ["20160102", "a", "['flu']", "p", "F"],
+            ["20160103", "b", "[]", "p", "F"],
+        ];
+        let all = plan
+            .shape(staged(&plan, &rows), &Vec::new())
+            .expect("shapes");
+        let one = plan
+            .shape(staged(&plan, &rows[1..]), &Vec::new())
+            .expect("shapes");
         assert_eq!(all.targets[0].cells[3..], one.targets[0].cells[..]);
     }
 
@@ -649,7 +755,13 @@ targets:
     fn a_wrong_type_is_found_without_data() {
         let text = "targets:\n  - table: visits\n    key: {visit_id: Id}\n    columns: {day: \"Id = 'x'\"}\n";
         let problems = compile(text).expect_err("problems");
-        assert!(problems[0].message.contains("column `day` of table `visits`"), "{}", problems[0]);
+        assert!(
+            problems[0]
+                .message
+                .contains("column `day` of table `visits`"),
+            "{}",
+            problems[0]
+        );
         let text = "steps:\n  - nulls: {wrods: []}\ntargets: []\n";
         let problems = compile(text).expect_err("problems");
         assert!(problems[0].message.contains("wrods"), "{}", problems[0]);

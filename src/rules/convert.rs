@@ -27,10 +27,16 @@ pub fn cells(column: &Column, to: CellType) -> Result<Converted> {
     match (column.dtype(), to) {
         (DataType::Null, _) => converted.cells = vec![Cell::Null; column.len()],
         (_, CellType::Text) => converted.fill(as_text(column)?.iter(), text),
-        (DataType::String, CellType::Integer) => converted.from_text(column, |t| integer(t).map(Cell::Integer))?,
-        (DataType::String, CellType::Float) => converted.from_text(column, |t| float(t).map(Cell::Float))?,
+        (DataType::String, CellType::Integer) => {
+            converted.from_text(column, |t| integer(t).map(Cell::Integer))?
+        }
+        (DataType::String, CellType::Float) => {
+            converted.from_text(column, |t| float(t).map(Cell::Float))?
+        }
         (DataType::String, CellType::Boolean) => converted.from_text(column, boolean)?,
-        (DataType::String, CellType::Date) => converted.from_text(column, |t| t.parse().ok().map(Cell::Date))?,
+        (DataType::String, CellType::Date) => {
+            converted.from_text(column, |t| t.parse().ok().map(Cell::Date))?
+        }
         (DataType::String, CellType::Timestamp) => converted.from_text(column, timestamp)?,
         (DataType::Boolean, CellType::Boolean) => {
             let values = column.bool().map_err(unexpected)?;
@@ -53,7 +59,9 @@ pub fn cells(column: &Column, to: CellType) -> Result<Converted> {
         }
         (DataType::Date, CellType::Date) => {
             let values = column.date().map_err(unexpected)?;
-            converted.fill(values.physical().iter(), |days| date_of(days).map(Cell::Date));
+            converted.fill(values.physical().iter(), |days| {
+                date_of(days).map(Cell::Date)
+            });
         }
         (DataType::Datetime(..), CellType::Timestamp) => {
             let micros = DataType::Datetime(TimeUnit::Microseconds, None);
@@ -74,7 +82,11 @@ pub fn cells(column: &Column, to: CellType) -> Result<Converted> {
 }
 
 impl Converted {
-    fn fill<T>(&mut self, values: impl Iterator<Item = Option<T>>, to_cell: impl Fn(T) -> Option<Cell>) {
+    fn fill<T>(
+        &mut self,
+        values: impl Iterator<Item = Option<T>>,
+        to_cell: impl Fn(T) -> Option<Cell>,
+    ) {
         for (row, value) in values.enumerate() {
             let cell = match value.map(&to_cell) {
                 Some(Some(cell)) => cell,
@@ -177,6 +189,9 @@ mod tests {
         let column = Column::new("b".into(), [true]);
         assert!(cells(&column, CellType::Date).is_err());
         let column = Column::new("t".into(), ["a\0b"]);
-        assert_eq!(cells(&column, CellType::Text).expect("converts").failed, [0]);
+        assert_eq!(
+            cells(&column, CellType::Text).expect("converts").failed,
+            [0]
+        );
     }
 }

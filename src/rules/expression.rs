@@ -47,8 +47,11 @@ impl Expression {
             });
         }
         let expr = sql_expr(text).map_err(|error| {
-            Error::new(format!("`{text}` is not an SQL expression: {}", first_line(&error.to_string())))
-                .hint("names with blanks or signs stand in double quotes, text in single quotes")
+            Error::new(format!(
+                "`{text}` is not an SQL expression: {}",
+                first_line(&error.to_string())
+            ))
+            .hint("names with blanks or signs stand in double quotes, text in single quotes")
         })?;
         refuse_other_rows(text, &expr)?;
         let mut columns: Vec<String> = expr
@@ -109,7 +112,11 @@ fn collect(expression: &Expression, query: &mut Vec<Expr>, plain: &mut Vec<PlSma
     }
 }
 
-fn compute(frame: &DataFrame, query: Vec<Expr>, expressions: &[&Expression]) -> Result<Vec<Column>> {
+fn compute(
+    frame: &DataFrame,
+    query: Vec<Expr>,
+    expressions: &[&Expression],
+) -> Result<Vec<Column>> {
     if query.is_empty() {
         return Ok(Vec::new());
     }
@@ -131,7 +138,10 @@ fn failed(frame: &DataFrame, expressions: &[&Expression], error: &PolarsError) -
     let texts: Vec<&str> = expressions.iter().map(|e| e.text()).collect();
     let text = texts.join("`, `");
     match frame.height() {
-        0 => Error::new(format!("`{text}` cannot be evaluated: {}", first_line(&error.to_string()))),
+        0 => Error::new(format!(
+            "`{text}` cannot be evaluated: {}",
+            first_line(&error.to_string())
+        )),
         _ => Error::new(format!("`{text}` failed on a value of the batch"))
             .hint("TRY_CAST gives null where CAST fails"),
     }
@@ -168,10 +178,15 @@ fn assemble(
 /// # Errors
 /// When the column's type has no text form.
 pub fn as_text(column: &Column) -> Result<StringChunked> {
-    let cast = column
-        .cast(&DataType::String)
-        .map_err(|_| Error::new(format!("a column of type {} has no text form", column.dtype())))?;
-    let text = cast.str().map_err(|e| Error::new("expected text").because(e))?;
+    let cast = column.cast(&DataType::String).map_err(|_| {
+        Error::new(format!(
+            "a column of type {} has no text form",
+            column.dtype()
+        ))
+    })?;
+    let text = cast
+        .str()
+        .map_err(|e| Error::new("expected text").because(e))?;
     Ok(text.clone())
 }
 
@@ -232,7 +247,9 @@ fn push_escaped(name: &mut String, part: &str) {
 /// The arguments when the whole text is one call of `uuid5`.
 fn uuid_arguments(text: &str) -> Result<Option<Vec<&str>>> {
     let text = text.trim();
-    let is_call = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("uuid5("));
+    let is_call = text
+        .get(..6)
+        .is_some_and(|start| start.eq_ignore_ascii_case("uuid5("));
     if !is_call {
         return Ok(None);
     }
@@ -279,8 +296,10 @@ fn refuse_other_rows(text: &str, expr: &Expr) -> Result<()> {
     };
     match expr.into_iter().all(sees_one_row) {
         true => Ok(()),
-        false => Err(Error::new(format!("`{text}` looks at other rows than its own"))
-            .hint("expressions see one row; aggregates belong in a model")),
+        false => Err(
+            Error::new(format!("`{text}` looks at other rows than its own"))
+                .hint("expressions see one row; aggregates belong in a model"),
+        ),
     }
 }
 
@@ -298,7 +317,9 @@ mod tests {
 
     fn texts(expression: &str) -> Vec<Option<String>> {
         let expression = Expression::parse(expression).expect("parses");
-        let column = evaluate(&frame(), &[&expression]).expect("evaluates").remove(0);
+        let column = evaluate(&frame(), &[&expression])
+            .expect("evaluates")
+            .remove(0);
         let text = as_text(&column).expect("text");
         text.iter().map(|t| t.map(str::to_owned)).collect()
     }
@@ -311,7 +332,10 @@ mod tests {
     #[test]
     fn keys_are_uuids_of_the_parts_and_null_when_a_part_is() {
         let keys = texts("uuid5('x', id, n)");
-        assert_eq!(keys[0].as_deref(), Some(uuid5(&["x", "a", "1"]).to_string().as_str()));
+        assert_eq!(
+            keys[0].as_deref(),
+            Some(uuid5(&["x", "a", "1"]).to_string().as_str())
+        );
         assert_eq!(keys[1], None);
         assert_eq!(
             texts("uuid5(id)")[1].as_deref(),

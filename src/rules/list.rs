@@ -175,7 +175,10 @@ mod tests {
     fn reads_python_and_numpy() {
         let cases = [
             ("[]", "[]"),
-            ("['infiltrates', ' pneumonia']", r#"["infiltrates","pneumonia"]"#),
+            (
+                "['infiltrates', ' pneumonia']",
+                r#"["infiltrates","pneumonia"]"#,
+            ),
             ("['a' 'b'\n 'c']", r#"["a","b","c"]"#),
             ("['']", r#"[""]"#),
             ("['exclude', '']", r#"["exclude",""]"#),
@@ -193,8 +196,18 @@ mod tests {
     #[test]
     fn refuses_everything_else() {
         for text in [
-            "", "a", "['nodule', 'mass", "['a'", "['a']]", "['a' , 'b' 'c']", "['a''b']", "[,]",
-            "['a',,'b']", "[word]", "{'a'}", "[['a']",
+            "",
+            "a",
+            "['nodule', 'mass",
+            "['a'",
+            "['a']]",
+            "['a' , 'b' 'c']",
+            "['a''b']",
+            "[,]",
+            "['a',,'b']",
+            "[word]",
+            "{'a'}",
+            "[['a']",
         ] {
             assert_eq!(python(text), None, "{text}");
         }

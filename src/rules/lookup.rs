@@ -44,8 +44,10 @@ impl Lookup {
             let key = record.get(key_index).unwrap_or_default();
             if lookup.rows.insert(key.to_owned(), row).is_some() {
                 let line = record.position().map_or(0, csv::Position::line);
-                return Err(Error::new(format!("line {line} repeats a key of an earlier line"))
-                    .hint("one line for each key"));
+                return Err(
+                    Error::new(format!("line {line} repeats a key of an earlier line"))
+                        .hint("one line for each key"),
+                );
             }
             lookup.values.extend(indexes.iter().map(|index| {
                 let value = record.get(*index).unwrap_or_default();

@@ -106,7 +106,11 @@ impl Plan {
 
     /// What is done to a record, step by step, in words.
     pub fn describe(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.steps.iter().map(|step| self.describe_step(step)).collect();
+        let mut lines: Vec<String> = self
+            .steps
+            .iter()
+            .map(|step| self.describe_step(step))
+            .collect();
         for rows in &self.row_sets {
             lines.push(format!("explode {} as {}", rows.list, rows.name));
             lines.extend(rows.steps.iter().map(|step| self.describe_step(step)));
@@ -128,7 +132,10 @@ impl Plan {
             Step::Agree(number) => {
                 let agreement = &self.agreements[*number];
                 let rule = self.words(agreement.reason).join(", ");
-                format!("agree {rule}: {} within {}", agreement.column, agreement.within)
+                format!(
+                    "agree {rule}: {} within {}",
+                    agreement.column, agreement.within
+                )
             }
         }
     }

@@ -69,11 +69,23 @@ impl Plan {
                 Some(set) => (&sets[set].0, &sets[set].1),
                 None => (&base, &own),
             };
-            drafts.push(Draft::new(target, frame, parents, &base.reasons, &mut found)?);
+            drafts.push(Draft::new(
+                target,
+                frame,
+                parents,
+                &base.reasons,
+                &mut found,
+            )?);
         }
         let mut reasons = base.reasons;
-        reasons.iter_mut().zip(found).for_each(|(all, new)| *all |= new);
-        let targets = drafts.into_iter().map(|draft| draft.finish(&reasons)).collect();
+        reasons
+            .iter_mut()
+            .zip(found)
+            .for_each(|(all, new)| *all |= new);
+        let targets = drafts
+            .into_iter()
+            .map(|draft| draft.finish(&reasons))
+            .collect();
         Ok(Shaped { reasons, targets })
     }
 
@@ -129,7 +141,11 @@ impl Plan {
     fn frame(&self, staged: StagedText) -> Result<DataFrame> {
         let height = staged.first().map_or(0, Vec::len);
         let constants = self.constants.iter().map(|(name, text)| {
-            Column::new_scalar(name.as_str().into(), Scalar::from(PlSmallStr::from_str(text)), height)
+            Column::new_scalar(
+                name.as_str().into(),
+                Scalar::from(PlSmallStr::from_str(text)),
+                height,
+            )
         });
         let columns = self
             .staged
@@ -160,7 +176,11 @@ impl Draft {
         known: &[Reasons],
         found: &mut [Reasons],
     ) -> Result<Self> {
-        let holds = target.condition.as_ref().map(|c| frame.holds(c)).transpose()?;
+        let holds = target
+            .condition
+            .as_ref()
+            .map(|c| frame.holds(c))
+            .transpose()?;
         let rows: Vec<(usize, u32)> = parents
             .iter()
             .copied()
@@ -172,7 +192,10 @@ impl Draft {
         let mut columns = Vec::with_capacity(values.len());
         for (number, (column, value)) in target.columns.iter().zip(&values).enumerate() {
             let converted = convert::cells(value, column.cell_type).map_err(|error| {
-                Error::new(format!("column `{}` of table `{}`: {error}", column.name, target.table))
+                Error::new(format!(
+                    "column `{}` of table `{}`: {error}",
+                    column.name, target.table
+                ))
             })?;
             mark(&converted, column.cell_type, &rows, parents, found);
             let missing = match number < target.keys {
@@ -183,7 +206,10 @@ impl Draft {
                 for (row, record) in &rows {
                     let record = *record as usize;
                     // a null that a failed conversion left behind is not missing
-                    if converted.cells[*row].is_null() && known[record] == 0 && found[record] & !(builtin::MISSING_KEY | builtin::MISSING_VALUE) == 0 {
+                    if converted.cells[*row].is_null()
+                        && known[record] == 0
+                        && found[record] & !(builtin::MISSING_KEY | builtin::MISSING_VALUE) == 0
+                    {
                         found[record] |= missing;
                     }
                 }
@@ -209,7 +235,8 @@ impl Draft {
             }
             kept.records.push(record);
             for column in &mut self.columns {
-                kept.cells.push(std::mem::replace(&mut column[row], Cell::Null));
+                kept.cells
+                    .push(std::mem::replace(&mut column[row], Cell::Null));
             }
             kept.versions.push(std::mem::take(&mut self.versions[row]));
         }
@@ -217,7 +244,13 @@ impl Draft {
     }
 }
 
-fn mark(converted: &Converted, cell_type: CellType, rows: &[(usize, u32)], parents: &[u32], found: &mut [Reasons]) {
+fn mark(
+    converted: &Converted,
+    cell_type: CellType,
+    rows: &[(usize, u32)],
+    parents: &[u32],
+    found: &mut [Reasons],
+) {
     if converted.failed.is_empty() {
         return;
     }

@@ -144,9 +144,9 @@ impl Frame {
 
     fn put(&mut self, name: &str, mut column: Column) -> Result<()> {
         column.rename(name.into());
-        self.data
-            .with_column(column)
-            .map_err(|error| Error::new(format!("column `{name}` has a wrong length")).because(error))?;
+        self.data.with_column(column).map_err(|error| {
+            Error::new(format!("column `{name}` has a wrong length")).because(error)
+        })?;
         Ok(())
     }
 
@@ -174,7 +174,13 @@ impl Frame {
         Ok(())
     }
 
-    fn convert(&mut self, column: &str, name: &str, to: &Conversion, reason: Reasons) -> Result<()> {
+    fn convert(
+        &mut self,
+        column: &str,
+        name: &str,
+        to: &Conversion,
+        reason: Reasons,
+    ) -> Result<()> {
         let text = self.text(column)?;
         let made = match to {
             Conversion::Date(format) => {
@@ -187,11 +193,13 @@ impl Frame {
             }
             Conversion::Integer => {
                 let numbers = self.parsed(&text, reason, |t| convert::integer(t.trim()));
-                Int64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter()).into_column()
+                Int64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter())
+                    .into_column()
             }
             Conversion::Float => {
                 let numbers = self.parsed(&text, reason, |t| convert::float(t.trim()));
-                Float64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter()).into_column()
+                Float64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter())
+                    .into_column()
             }
         };
         self.put(name, made)
@@ -280,7 +288,9 @@ impl Frame {
                 }
             }
         }
-        let failed = |error: PolarsError| Error::new(format!("list `{list}` cannot be exploded")).because(error);
+        let failed = |error: PolarsError| {
+            Error::new(format!("list `{list}` cannot be exploded")).because(error)
+        };
         let index = IdxCa::from_vec(PlSmallStr::EMPTY, parents.clone());
         let data = self.data.select(keep).map_err(failed)?;
         let data = data.take(&index).map_err(failed)?;
