@@ -28,16 +28,16 @@ pub fn cells(column: &Column, to: CellType) -> Result<Converted> {
         (DataType::Null, _) => converted.cells = vec![Cell::Null; column.len()],
         (_, CellType::Text) => converted.fill(as_text(column)?.iter(), text),
         (DataType::String, CellType::Integer) => {
-            converted.from_text(column, |t| integer(t).map(Cell::Integer))?
+            converted.parse_text(column, |t| integer(t).map(Cell::Integer))?
         }
         (DataType::String, CellType::Float) => {
-            converted.from_text(column, |t| float(t).map(Cell::Float))?
+            converted.parse_text(column, |t| float(t).map(Cell::Float))?
         }
-        (DataType::String, CellType::Boolean) => converted.from_text(column, boolean)?,
+        (DataType::String, CellType::Boolean) => converted.parse_text(column, boolean)?,
         (DataType::String, CellType::Date) => {
-            converted.from_text(column, |t| t.parse().ok().map(Cell::Date))?
+            converted.parse_text(column, |t| t.parse().ok().map(Cell::Date))?
         }
-        (DataType::String, CellType::Timestamp) => converted.from_text(column, timestamp)?,
+        (DataType::String, CellType::Timestamp) => converted.parse_text(column, timestamp)?,
         (DataType::Boolean, CellType::Boolean) => {
             let values = column.bool().map_err(unexpected)?;
             converted.fill(values.iter(), |v| Some(Cell::Boolean(v)));
@@ -100,7 +100,11 @@ impl Converted {
         }
     }
 
-    fn from_text(&mut self, column: &Column, to_cell: impl Fn(&str) -> Option<Cell>) -> Result<()> {
+    fn parse_text(
+        &mut self,
+        column: &Column,
+        to_cell: impl Fn(&str) -> Option<Cell>,
+    ) -> Result<()> {
         let text = column.str().map_err(unexpected)?;
         self.fill(text.iter(), |t| to_cell(t.trim()));
         Ok(())
