@@ -69,6 +69,28 @@ pub enum EventKind {
         /// The backfill.
         backfill_id: String,
     },
+    /// A backfill makes no more runs until it is resumed.
+    BackfillPaused {
+        /// The backfill.
+        backfill_id: String,
+    },
+    /// A paused backfill goes on.
+    BackfillResumed {
+        /// The backfill.
+        backfill_id: String,
+    },
+    /// It was decided what a backfill does with one of its dates.
+    BackfillDate {
+        /// The backfill.
+        backfill_id: String,
+        /// Start of the date's interval.
+        interval_start: DateTime<Utc>,
+        /// The run made or reopened for it, or the one already there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run_id: Option<RunId>,
+        /// What was done, as `created` or `reopened`, or why nothing was.
+        outcome: String,
+    },
     /// A run was recorded, queued, with an instance of every task.
     RunCreated {
         /// Version of the DAG it keeps.
@@ -168,6 +190,9 @@ impl EventKind {
             Self::DagUnpaused => "dag_unpaused",
             Self::BackfillCreated { .. } => "backfill_created",
             Self::BackfillEnded { .. } => "backfill_ended",
+            Self::BackfillPaused { .. } => "backfill_paused",
+            Self::BackfillResumed { .. } => "backfill_resumed",
+            Self::BackfillDate { .. } => "backfill_date",
             Self::RunCreated { .. } => "run_created",
             Self::RunStarted => "run_started",
             Self::RunSucceeded => "run_succeeded",

@@ -1,1 +1,10 @@
-//! Tests: store.
+//! Tests: the store's contract, on both databases.
+
+mod backfills;
+mod chain;
+mod door;
+mod leases;
+mod reads;
+mod scenario;
+mod schema;
+mod sums;

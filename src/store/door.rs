@@ -1,0 +1,58 @@
+//! The one door for change.
+
+use chrono::{DateTime, Utc};
+
+use super::event::Head;
+use super::group::Group;
+use super::{Change, Refusal, Store};
+use crate::base::{Event, Result};
+
+impl Store {
+    /// Makes `changes`, in order and in one transaction: each is checked against the state it meets, including what those
+    /// before it made of it, and recorded as an event bound to the one before. One that is refused changes nothing; the
+    /// others go on. The result has an item for each change.
+    ///
+    /// The chain's head is locked first, so two callers never work on the same state: of two that claim the same task
+    /// instance one gets a [`Refusal`].
+    ///
+    /// # Errors
+    /// The database's; nothing was changed then, unless the connection was lost during the commit (a transient error): read the states before going on.
+    pub async fn apply(
+        &self,
+        actor: &str,
+        at: DateTime<Utc>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Result<Event, Refusal>>> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.database.begin().await?;
+        let mut head = Head::lock(tx.conn()?).await?;
+        let mut group = Group::load(tx.conn()?, &changes).await?;
+
+        let mut events = Vec::with_capacity(changes.len());
+        let mut refusals = Vec::with_capacity(changes.len());
+        for change in changes {
+            match group.make(at, change) {
+                Ok((subject, kind)) => {
+                    events.push(head.chain(at, actor, subject, kind)?);
+                    refusals.push(None);
+                }
+                Err(refusal) => refusals.push(Some(refusal)),
+            }
+        }
+
+        if !events.is_empty() {
+            group.write(tx.conn()?, at).await?;
+            head.append(tx.conn()?, &events).await?;
+        }
+        tx.commit().await?;
+
+        let mut events = events.into_iter().map(|(event, _)| Ok(event));
+        let outcome = |refusal: Option<Refusal>| match refusal {
+            Some(refusal) => Some(Err(refusal)),
+            None => events.next(),
+        };
+        Ok(refusals.into_iter().filter_map(outcome).collect())
+    }
+}
