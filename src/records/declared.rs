@@ -5,8 +5,18 @@ use std::collections::BTreeMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
-use crate::base::{CellType, Error, ForeignKey, Result, Schema, Table, TableColumn};
+use crate::base::{CellType, Error, ForeignKey, Result, Schema, Table, TableColumn, sha256};
+use crate::db::{Conn, quote};
+use crate::on_conn;
 
+/// Columns that Galen adds to each declared table: the staging row and the batch that last wrote a row, and the version that decided.
+const ADDED: [(&str, &str); 3] = [
+    ("_row_id", "BIGINT"),
+    ("_batch_id", "TEXT"),
+    ("_version", "TEXT"),
+];
+
+/// With a type name, NOT NULL, default and place in the key.
 const COLUMNS: &str = "
     SELECT t.name, c.name, c.type, c.\"notnull\", c.dflt_value IS NOT NULL, c.pk
     FROM sqlite_schema t, pragma_table_info(t.name) c
@@ -131,6 +141,57 @@ fn cell_type(declared: &str) -> Option<CellType> {
         "TIMESTAMPTZ" => CellType::Timestamp,
         _ => return None,
     })
+}
+
+/// Creates the tables of `sql` unless this very text was applied before.
+pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Result<()> {
+    const FIND: &str = "SELECT digest FROM _declared WHERE digest = $1";
+    const NOTE: &str = "INSERT INTO _declared (digest) VALUES ($1)";
+    let digest = sha256(sql).to_string();
+    let known: Option<String> = on_conn!(conn.again(), c => {
+        sqlx::query_scalar(FIND).bind(&digest).fetch_optional(&mut *c).await
+    })?;
+    if known.is_some() {
+        return Ok(());
+    }
+    conn.again().run_script(sql).await?;
+    for table in schema.tables() {
+        complete(conn.again(), table).await?;
+    }
+    on_conn!(conn, c => sqlx::query(NOTE).bind(&digest).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+/// Adds Galen's columns to `table`, and checks that it has the declared ones: `CREATE TABLE IF NOT EXISTS` leaves an older form as it is.
+async fn complete(mut conn: Conn<'_>, table: &Table) -> Result<()> {
+    let name = &table.name;
+    let existing = existing_columns(conn.again(), name).await?;
+    let missing = table
+        .columns
+        .iter()
+        .find(|column| !existing.contains(&column.name));
+    if let Some(TableColumn { name: column, .. }) = missing {
+        return Err(Error::new(format!("column `{column}` of table `{name}` is declared and not in the database"))
+            .hint(format!("put `ALTER TABLE {name} ADD COLUMN {column} …` into a `sql` task that runs once, or start a new database")));
+    }
+    for (column, sql_type) in ADDED {
+        if !existing.iter().any(|existing| existing == column) {
+            let sql = format!("ALTER TABLE {} ADD COLUMN {column} {sql_type}", quote(name));
+            conn.again().run_script(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Names of the columns of `table` in table order; none when there is no such table.
+pub(super) async fn existing_columns(conn: Conn<'_>, table: &str) -> Result<Vec<String>> {
+    const SQLITE: &str = "SELECT name FROM pragma_table_info($1) ORDER BY cid";
+    const POSTGRES: &str = "SELECT attname::text FROM pg_attribute
+        WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+    let sql = if conn.is_postgres() { POSTGRES } else { SQLITE };
+    Ok(
+        on_conn!(conn, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(table).fetch_all(&mut *c).await)?,
+    )
 }
 
 #[cfg(test)]

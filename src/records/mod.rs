@@ -1,11 +1,13 @@
 //! Staging, operational and quarantine tables of one DAG, on SQLite or PostgreSQL.
 //!
-//! Belongs here: every statement about a DAG's own tables; what a row was, is and came from.
-//! Does not belong here: what a value means (`rules`), when anything runs (`engine`).
+//! Belongs here: every statement on a DAG's records database, and the archive of delivered files. Does not belong
+//! here: how a file is read, what a record means, run metadata.
 
+mod archive;
 mod bookkeeping;
 mod declared;
 mod handle;
 
+pub use archive::{Archive, Kept};
 pub use declared::schema_from_sql;
 pub use handle::Records;
