@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::generate::Generate;
 use super::noop::Noop;
 use super::shell::Shell;
+use super::sql::Sql;
 use super::{TaskContext, TaskError, Verdict};
 use crate::dag::{Catalog, Dag, DagFiles, Flaw};
 
@@ -74,6 +75,7 @@ const ALL: &[Kind] = &[
     Kind::of::<Generate>("generate"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Shell>("shell"),
+    Kind::of::<Sql>("sql"),
 ];
 
 /// The kinds this binary has.

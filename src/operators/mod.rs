@@ -10,6 +10,7 @@ mod kind;
 mod noop;
 mod outcome;
 mod shell;
+mod sql;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};

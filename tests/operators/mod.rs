@@ -1,1 +1,5 @@
-//! Tests: operators.
+//! Operators, one try at a time: what they do, and that doing it twice changes nothing.
+
+mod generate;
+mod shell;
+mod sql;

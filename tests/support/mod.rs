@@ -9,7 +9,9 @@
 mod database;
 mod postgres;
 mod shared;
+mod task;
 
 pub use database::{TestDatabase, databases};
 pub use postgres::Cluster;
 pub use shared::shared_data;
+pub use task::Try;

@@ -1,0 +1,80 @@
+//! One try of one operator, outside any engine.
+
+use std::sync::Arc;
+
+use galen::base::{Interval, ManualClock, RunId};
+use galen::dag::load_folder;
+use galen::operators::{Operators, TaskContext, TaskError, TaskLog, Verdict};
+use galen::records::Records;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::TestDatabase;
+
+/// A try of `operator` on a database, in the DAG `sample` with these files.
+pub struct Try<'a> {
+    /// The database and home folder.
+    pub database: &'a TestDatabase,
+    /// Files of the DAG's folder, by path.
+    pub files: &'a [(&'a str, &'a str)],
+    /// The operator's name.
+    pub operator: &'a str,
+    /// Its parameters, rendered.
+    pub with: Value,
+}
+
+impl Try<'_> {
+    /// Runs it for 2026-01-01.
+    pub async fn run(self) -> Result<Verdict, TaskError> {
+        let cancel = CancellationToken::new();
+        self.run_until(cancel, TaskLog::none()).await
+    }
+
+    /// Runs it for 2026-01-01 with this log, until `cancel` fires.
+    pub async fn run_until(
+        self,
+        cancel: CancellationToken,
+        log: TaskLog,
+    ) -> Result<Verdict, TaskError> {
+        let operators = Operators::all();
+        let kind = operators.find(self.operator).expect("an operator");
+        let operator = match (kind.parse)(&self.with) {
+            Ok(operator) => operator,
+            Err(flaws) => panic!("{flaws:?}"),
+        };
+        let context = self.context(cancel, log);
+        let flaws = operator.check(&context.dag, &context.files);
+        assert!(flaws.is_empty(), "{flaws:?}");
+        operator.run(&context).await
+    }
+
+    fn context(&self, cancel: CancellationToken, log: TaskLog) -> TaskContext {
+        let folder = self.database.home().join("dags/sample");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let dag = "dag_id: sample\ntasks: [{task_id: it, operator: noop}]\n";
+        for (path, text) in self.files.iter().chain(&[("dag.yaml", dag)]) {
+            std::fs::write(folder.join(path), text).expect("written");
+        }
+        let version = load_folder(&folder, &Operators::all()).expect("a sound DAG");
+        let settings = self.database.settings();
+        let time = |text: &str| text.parse().expect("a time");
+        let start = time("2026-01-01T00:00:00Z");
+        let interval = Interval::new(start, time("2026-01-02T00:00:00Z")).expect("an interval");
+        TaskContext {
+            records: Records::open(&settings, &version.dag.dag_id).expect("records"),
+            dag: version.dag,
+            files: version.files,
+            run_id: RunId::new("sample__manual__1"),
+            task_id: "it".into(),
+            try_number: 1,
+            started_at: interval.end,
+            interval,
+            params: Map::new(),
+            home: settings.home.clone(),
+            settings: Arc::new(settings),
+            clock: Arc::new(ManualClock::new(interval.end)),
+            cancel,
+            log,
+        }
+    }
+}
