@@ -15,7 +15,7 @@ use super::TestDatabase;
 pub struct Try<'a> {
     /// The database and home folder.
     pub database: &'a TestDatabase,
-    /// Files of the DAG's folder, by path.
+    /// Files of the DAG's folder, by path. A `tables.sql` declares its operational tables.
     pub files: &'a [(&'a str, &'a str)],
     /// The operator's name.
     pub operator: &'a str,
@@ -57,11 +57,16 @@ impl Try<'_> {
         }
         let version = load_folder(&folder, &Operators::all()).expect("a sound DAG");
         let settings = self.database.settings();
+        let records = Records::open(&settings, &version.dag.dag_id).expect("records");
+        let records = match version.files.text("tables.sql") {
+            Ok(sql) => records.with_tables(sql.clone()),
+            Err(_) => records,
+        };
         let time = |text: &str| text.parse().expect("a time");
         let start = time("2026-01-01T00:00:00Z");
         let interval = Interval::new(start, time("2026-01-02T00:00:00Z")).expect("an interval");
         TaskContext {
-            records: Records::open(&settings, &version.dag.dag_id).expect("records"),
+            records,
             dag: version.dag,
             files: version.files,
             run_id: RunId::new("sample__manual__1"),
