@@ -7,11 +7,13 @@
 )]
 
 mod database;
+mod desk;
 mod postgres;
 mod shared;
 mod task;
 
 pub use database::{TestDatabase, databases};
+pub use desk::{Desk, counts, day, instant};
 pub use postgres::Cluster;
 pub use shared::shared_data;
 pub use task::Try;
