@@ -15,7 +15,6 @@ mod json_record;
 mod locations;
 mod names;
 mod ndjson;
-mod partition;
 mod reader;
 mod source;
 
@@ -23,6 +22,5 @@ pub use delimiter::Delimiter;
 pub use encoding::Encoding;
 pub use files::{SourceFile, find_files};
 pub use locations::Locations;
-pub use partition::Partition;
 pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};
 pub use source::{Format, Layout, Source};

@@ -24,6 +24,16 @@ pub enum Change {
     CreateBackfill(NewBackfill),
 }
 
+impl Change {
+    /// The run it is about, if it is about one that exists.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Event(Subject::Run(_, run) | Subject::Task(_, run, _), _) => Some(run),
+            _ => None,
+        }
+    }
+}
+
 /// A run to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRun {

@@ -23,11 +23,42 @@ impl Store {
         at: DateTime<Utc>,
         changes: Vec<Change>,
     ) -> Result<Vec<Result<Event, Refusal>>> {
+        Ok(self
+            .make(actor, at, None, changes)
+            .await?
+            .unwrap_or_default())
+    }
+
+    /// As [`Store::apply`], but only if `seen` is still the last event: whoever decided from what they knew then decides from what
+    /// is. `None`: somebody else wrote since, and nothing was changed.
+    ///
+    /// # Errors
+    /// As for [`Store::apply`].
+    pub async fn apply_after(
+        &self,
+        actor: &str,
+        at: DateTime<Utc>,
+        seen: u64,
+        changes: Vec<Change>,
+    ) -> Result<Option<Vec<Result<Event, Refusal>>>> {
+        self.make(actor, at, Some(seen), changes).await
+    }
+
+    async fn make(
+        &self,
+        actor: &str,
+        at: DateTime<Utc>,
+        seen: Option<u64>,
+        changes: Vec<Change>,
+    ) -> Result<Option<Vec<Result<Event, Refusal>>>> {
         if changes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let mut tx = self.database.begin().await?;
         let mut head = Head::lock(tx.conn()?).await?;
+        if seen.is_some_and(|seen| seen != head.seq) {
+            return Ok(None);
+        }
         let mut group = Group::load(tx.conn()?, &changes).await?;
 
         let mut events = Vec::with_capacity(changes.len());
@@ -53,6 +84,6 @@ impl Store {
             Some(refusal) => Some(Err(refusal)),
             None => events.next(),
         };
-        Ok(refusals.into_iter().filter_map(outcome).collect())
+        Ok(Some(refusals.into_iter().filter_map(outcome).collect()))
     }
 }

@@ -3,6 +3,5 @@
 mod folder;
 mod load;
 mod mistakes;
-mod random;
 mod schema;
 mod watch;

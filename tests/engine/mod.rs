@@ -1,1 +1,4 @@
-//! Tests: engine.
+//! The engine on both databases, with operators that do as they are told.
+
+mod outcomes;
+mod world;

@@ -1,0 +1,228 @@
+//! Making tasks ready to run again: `tasks clear` and `retry`.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::handle::Handle;
+use crate::base::{DagId, Error, EventKind, Result, RunId, RunState, Subject, TaskId, TaskState};
+use crate::dag::Graph;
+use crate::store::{Change, Run, RunFilter, TaskInstance};
+
+/// What will be, or was, made ready to run again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Cleared {
+    /// The run.
+    pub run_id: RunId,
+    /// Its tasks, in graph order.
+    pub tasks: Vec<TaskId>,
+}
+
+/// Which runs to retry.
+#[derive(Debug, Clone)]
+pub enum RetryWhat {
+    /// This one.
+    Run(RunId),
+    /// The newest failed run of the DAG.
+    Newest(DagId),
+    /// Every failed run of the DAG whose interval starts in `[from, to)`.
+    Between(DagId, DateTime<Utc>, DateTime<Utc>),
+    /// The newest failed run of all.
+    Any,
+}
+
+/// What to retry.
+#[derive(Debug, Clone)]
+pub struct RetryRequest {
+    /// The runs.
+    pub what: RetryWhat,
+    /// Only this task and what it held back.
+    pub task: Option<TaskId>,
+    /// Everything after the retried tasks too, also what succeeded.
+    pub downstream: bool,
+    /// Change nothing.
+    pub dry_run: bool,
+}
+
+impl Handle {
+    /// Makes the failed tasks of runs ready again, with what they held back, and queues the runs.
+    ///
+    /// # Errors
+    /// When there is nothing to retry.
+    pub async fn retry(&self, request: &RetryRequest) -> Result<Vec<Cleared>> {
+        let mut cleared = Vec::new();
+        for run in self.to_retry(&request.what).await? {
+            let (graph, tasks) = self.graph_and_tasks(&run).await?;
+            let chosen = failed_and_held_back(&run, &graph, &tasks, request)?;
+            cleared.push(
+                self.clear_tasks(&run, &graph, &tasks, chosen, request.dry_run)
+                    .await?,
+            );
+        }
+        Ok(cleared)
+    }
+
+    /// Makes the selected tasks of a run ready to run again, whatever their state, and queues the run if it had ended.
+    ///
+    /// # Errors
+    /// When a selected task is at work right now, or the selection names an unknown task.
+    pub async fn clear(&self, run_id: &RunId, select: &str, dry_run: bool) -> Result<Cleared> {
+        let run = self.run(run_id).await?;
+        let (graph, tasks) = self.graph_and_tasks(&run).await?;
+        let chosen = graph.select(select)?;
+        self.clear_tasks(&run, &graph, &tasks, chosen, dry_run)
+            .await
+    }
+
+    async fn to_retry(&self, what: &RetryWhat) -> Result<Vec<Run>> {
+        let failed = |dag: Option<&DagId>| RunFilter {
+            dag: dag.cloned(),
+            states: vec![RunState::Failed],
+            ..RunFilter::default()
+        };
+        let filter = match what {
+            RetryWhat::Run(run_id) => {
+                let run = self.run(run_id).await?;
+                return match run.state {
+                    RunState::Failed | RunState::Cancelled => Ok(vec![run]),
+                    RunState::Success => Err(Error::new(format!(
+                        "run `{run_id}` succeeded, there is nothing to retry"
+                    ))
+                    .hint(format!(
+                        "to run tasks of it again: `galen tasks clear {run_id} --task SELECT`"
+                    ))),
+                    state => Err(Error::new(format!(
+                        "run `{run_id}` has not ended, it is {state}"
+                    ))
+                    .hint("failed tasks of a run that goes on: `galen tasks clear`")),
+                };
+            }
+            RetryWhat::Newest(dag) => RunFilter {
+                limit: Some(1),
+                ..failed(Some(dag))
+            },
+            RetryWhat::Any => RunFilter {
+                limit: Some(1),
+                ..failed(None)
+            },
+            RetryWhat::Between(dag, from, to) => RunFilter {
+                from: Some(*from),
+                to: Some(*to),
+                ..failed(Some(dag))
+            },
+        };
+        let mut runs = self.store.runs(&filter).await?;
+        if runs.is_empty() {
+            return Err(
+                Error::new("no failed run to retry").hint("`galen runs list` shows how runs ended")
+            );
+        }
+        runs.reverse();
+        Ok(runs)
+    }
+
+    async fn graph_and_tasks(&self, run: &Run) -> Result<(Graph, Vec<TaskInstance>)> {
+        let dag = self.stored_dag(&run.version).await?;
+        Ok((
+            Graph::new(&dag.tasks)?,
+            self.store.tasks(&run.run_id).await?,
+        ))
+    }
+
+    async fn clear_tasks(
+        &self,
+        run: &Run,
+        graph: &Graph,
+        tasks: &[TaskInstance],
+        chosen: BTreeSet<usize>,
+        dry_run: bool,
+    ) -> Result<Cleared> {
+        let chosen: Vec<&TaskInstance> = tasks
+            .iter()
+            .filter(|task| {
+                graph
+                    .index(task.task_id.as_str())
+                    .is_some_and(|i| chosen.contains(&i))
+            })
+            .filter(|task| task.state != TaskState::None)
+            .collect();
+        if let Some(busy) = chosen
+            .iter()
+            .find(|task| task.state.is_active() || task.state == TaskState::Scheduled)
+        {
+            return Err(Error::new(format!(
+                "task `{}` of run `{}` is {}, expected one that has ended",
+                busy.task_id, run.run_id, busy.state
+            ))
+            .hint(format!(
+                "wait for it, or stop the run first: `galen runs cancel {}`",
+                run.run_id
+            )));
+        }
+        let cleared = Cleared {
+            run_id: run.run_id.clone(),
+            tasks: chosen.iter().map(|task| task.task_id.clone()).collect(),
+        };
+        if !dry_run && !chosen.is_empty() {
+            let mut changes: Vec<Change> = Vec::new();
+            changes.extend(Self::reopen(run, chosen.len() as u64));
+            changes.extend(chosen.iter().map(|task| {
+                let subject =
+                    Subject::Task(run.dag_id.clone(), run.run_id.clone(), task.task_id.clone());
+                Change::Event(subject, EventKind::TaskCleared)
+            }));
+            self.apply(changes).await?;
+        }
+        Ok(cleared)
+    }
+}
+
+/// The failed tasks of a run and what they held back; of a cancelled run, all that did not succeed.
+fn failed_and_held_back(
+    run: &Run,
+    graph: &Graph,
+    tasks: &[TaskInstance],
+    request: &RetryRequest,
+) -> Result<BTreeSet<usize>> {
+    let state = |index: usize| {
+        let name = graph.task_id(index);
+        tasks
+            .iter()
+            .find(|task| task.task_id == *name)
+            .map(|task| task.state)
+    };
+    let stopped = run.state == RunState::Cancelled;
+    let again = |state: Option<TaskState>| match state {
+        Some(TaskState::Failed | TaskState::UpstreamFailed) => true,
+        Some(TaskState::Skipped) => stopped,
+        _ => false,
+    };
+    let mut chosen: BTreeSet<usize> = match &request.task {
+        Some(task) => {
+            let index = graph.select(task.as_str())?;
+            if !index.iter().any(|index| again(state(*index))) {
+                return Err(Error::new(format!(
+                    "task `{task}` of run `{}` did not fail",
+                    run.run_id
+                ))
+                .hint(format!(
+                    "to run it again all the same: `galen tasks clear {} --task {task}`",
+                    run.run_id
+                )));
+            }
+            index
+        }
+        None => (0..graph.len())
+            .filter(|index| again(state(*index)))
+            .collect(),
+    };
+    for index in chosen.clone() {
+        let after = graph.all_downstream(index);
+        chosen.extend(
+            after
+                .into_iter()
+                .filter(|after| request.downstream || again(state(*after))),
+        );
+    }
+    Ok(chosen)
+}

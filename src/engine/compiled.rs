@@ -1,0 +1,97 @@
+//! A version of a DAG made ready to run: definition, files, graph and records, parsed once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::{DagId, Digest, Error, Result, TriggerRule};
+use crate::config::Settings;
+use crate::dag::{Dag, DagFiles, Graph};
+use crate::records::Records;
+use crate::store::{Store, StoredVersion};
+
+/// A version of a DAG, ready to run; shared by all its runs.
+pub struct Compiled {
+    /// The definition.
+    pub dag: Arc<Dag>,
+    /// The files of its folder.
+    pub files: Arc<DagFiles>,
+    /// Its tasks by index.
+    pub graph: Arc<Graph>,
+    /// Their trigger rules.
+    pub rules: Arc<[TriggerRule]>,
+    /// Its records database.
+    pub records: Records,
+}
+
+/// The versions in use, each parsed once.
+pub struct Versions {
+    store: Store,
+    settings: Arc<Settings>,
+    known: HashMap<Digest, Arc<Compiled>>,
+    records: HashMap<DagId, Records>,
+}
+
+impl Versions {
+    /// Nothing parsed yet.
+    pub fn new(store: Store, settings: Arc<Settings>) -> Self {
+        Self {
+            store,
+            settings,
+            known: HashMap::new(),
+            records: HashMap::new(),
+        }
+    }
+
+    /// The version with this hash, as it was stored when a run first took it.
+    ///
+    /// # Errors
+    /// When it was never stored, or the store cannot be read.
+    pub async fn get(&mut self, version: &Digest) -> Result<Arc<Compiled>> {
+        if let Some(compiled) = self.known.get(version) {
+            return Ok(compiled.clone());
+        }
+        let stored = self.store.version(version).await?.ok_or_else(|| {
+            Error::new(format!("DAG version `{version}` is not in the store"))
+                .hint("the metadata database was changed by hand; restore it from a backup")
+        })?;
+        let compiled = Arc::new(self.compile(*version, stored)?);
+        self.known.insert(*version, compiled.clone());
+        Ok(compiled)
+    }
+
+    /// Forgets the versions that nobody holds any more.
+    pub fn sweep(&mut self) {
+        self.known
+            .retain(|_, compiled| Arc::strong_count(compiled) > 1);
+    }
+
+    fn compile(&mut self, version: Digest, stored: StoredVersion) -> Result<Compiled> {
+        let dag: Dag = serde_json::from_str(&stored.definition).map_err(|error| {
+            Error::new(format!("DAG version `{version}` cannot be read back")).because(error).hint(
+                "it was stored by another version of galen; start a new run from the current file",
+            )
+        })?;
+        let mut files = DagFiles::default();
+        for (path, text) in stored.files {
+            files.insert(path, text);
+        }
+        let records = self.records_of(&dag)?;
+        Ok(Compiled {
+            graph: Arc::new(Graph::new(&dag.tasks)?),
+            rules: dag.tasks.iter().map(|task| task.trigger_rule).collect(),
+            dag: Arc::new(dag),
+            files: Arc::new(files),
+            records,
+        })
+    }
+
+    /// One handle a DAG, so that all its versions share connections.
+    fn records_of(&mut self, dag: &Dag) -> Result<Records> {
+        if let Some(records) = self.records.get(&dag.dag_id) {
+            return Ok(records.clone());
+        }
+        let records = Records::open(&self.settings, &dag.dag_id)?;
+        self.records.insert(dag.dag_id.clone(), records.clone());
+        Ok(records)
+    }
+}

@@ -1,0 +1,141 @@
+//! Seeing runs through: by leading where nobody does, by looking on where somebody does.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Engine, Goal};
+use super::folder::Folder;
+use super::handle::Handle;
+use super::lead::{Parted, WAITING};
+use crate::base::{Error, Event, Result, Subject};
+use crate::store::BackfillState;
+
+/// How often one who waits tries to take the lead.
+const TRY: Duration = Duration::from_secs(1);
+
+/// How often one who looks on asks for news.
+const NEWS: Duration = Duration::from_millis(100);
+
+impl Handle {
+    /// Leads until told to stop, or stands by while another process leads.
+    ///
+    /// # Errors
+    /// When the store is wrong rather than away.
+    pub async fn schedule(&self, stop: &CancellationToken) -> Result<()> {
+        let mut engine = self.engine(None, None);
+        engine.folder = Some(Folder::watch(self.settings.dags_dir(), self.operators)?);
+        while !stop.is_cancelled() {
+            if self.try_lead(&mut engine).await? {
+                tracing::info!(owner = %self.owner, "leading");
+                if engine.lead(stop).await? == Parted::Overtaken {
+                    tracing::warn!("another process has taken the lead; standing by");
+                }
+            } else {
+                tokio::select! {
+                    () = sleep(TRY) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees `goal` through to its end and sends what happens to its runs to `observer`. Told to stop, it hands back what it drives itself;
+    /// what another process drives goes on.
+    ///
+    /// # Errors
+    /// When the store is wrong rather than away.
+    pub async fn drive(
+        &self,
+        goal: &Goal,
+        observer: UnboundedSender<Event>,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let mut engine = self.engine(Some(goal.clone()), Some(observer.clone()));
+        let mut seen = self.store.position().await?;
+        while !stop.is_cancelled() && !self.is_reached(goal).await? {
+            if self.try_lead(&mut engine).await? {
+                if engine.lead(stop).await? == Parted::Done {
+                    return Ok(());
+                }
+                seen = engine.seen;
+            } else {
+                self.look_on(goal, &observer, &mut seen, stop).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries to take the lead; announces that somebody waits where that fails. A store that is away counts as a failure.
+    async fn try_lead(&self, engine: &mut Engine) -> Result<bool> {
+        let ttl = self.settings.engine.lease_ttl;
+        let tried = async {
+            if engine.try_lead().await? {
+                return Ok(true);
+            }
+            self.store
+                .acquire_lease(WAITING, "anyone", ttl, self.clock.now())
+                .await?;
+            Ok(false)
+        };
+        match tried.await {
+            Err(error) if Error::is_transient(&error) => {
+                tracing::warn!(%error, "the store cannot be used; waiting for it");
+                Ok(false)
+            }
+            tried => tried,
+        }
+    }
+
+    /// Passes on news for a while.
+    async fn look_on(
+        &self,
+        goal: &Goal,
+        observer: &UnboundedSender<Event>,
+        seen: &mut u64,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let mut waited = Duration::ZERO;
+        while waited < TRY && !stop.is_cancelled() {
+            let news = self.store.events_after(*seen, 1_000).await?;
+            let ended = news
+                .iter()
+                .any(|event| !matches!(event.subject, Subject::Task(..)));
+            for event in news {
+                *seen = event.seq;
+                // nobody listens any more: then nobody misses it
+                let _ = observer.send(event);
+            }
+            if ended && self.is_reached(goal).await? {
+                return Ok(());
+            }
+            sleep(NEWS).await;
+            waited += NEWS;
+        }
+        Ok(())
+    }
+
+    async fn is_reached(&self, goal: &Goal) -> Result<bool> {
+        let runs = match goal {
+            Goal::Runs(runs) => runs,
+            Goal::Backfill(id) => {
+                let backfill = self.store.backfill(id).await?;
+                return Ok(backfill.is_none_or(|found| found.state != BackfillState::Running));
+            }
+        };
+        for run in runs {
+            if self
+                .store
+                .run(run)
+                .await?
+                .is_some_and(|row| !row.state.is_terminal())
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

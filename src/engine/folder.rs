@@ -1,0 +1,72 @@
+//! The DAG folder of a process that schedules: read again when it changes, a bad edit keeping the last good version.
+
+use std::path::PathBuf;
+
+use crate::base::{Error, Result};
+use crate::dag::{self, DagWatcher, Dags};
+use crate::operators::Operators;
+
+/// The DAGs under `dags/`, kept up to date.
+pub struct Folder {
+    path: PathBuf,
+    operators: &'static Operators,
+    watcher: DagWatcher,
+    edited: bool,
+    /// What is known now.
+    pub dags: Dags,
+}
+
+impl Folder {
+    /// Starts to watch `path`; nothing is read yet.
+    ///
+    /// # Errors
+    /// When the folder does not exist or cannot be watched.
+    pub fn watch(path: PathBuf, operators: &'static Operators) -> Result<Self> {
+        Ok(Self {
+            watcher: DagWatcher::new(&path)?,
+            path,
+            operators,
+            edited: true,
+            dags: Dags::default(),
+        })
+    }
+
+    /// Waits until something changed.
+    pub async fn changed(&mut self) {
+        self.watcher.changed().await;
+        self.edited = true;
+    }
+
+    /// Reads the folder again if it changed since the last time; `false` when it did not.
+    ///
+    /// # Errors
+    /// When the folder cannot be read at all; problems of single DAGs are reported through `tracing`.
+    pub async fn refresh(&mut self) -> Result<bool> {
+        if !self.edited {
+            return Ok(false);
+        }
+        let (path, operators) = (self.path.clone(), self.operators);
+        let loaded = tokio::task::spawn_blocking(move || dag::load(&path, operators))
+            .await
+            .map_err(|error| Error::new("reading the DAG folder broke off").because(error))??;
+        self.edited = false;
+        let dags = self.dags.merge(loaded);
+        for (dag_id, problems) in &dags.broken {
+            if self.dags.broken.get(dag_id) == Some(problems) {
+                continue;
+            }
+            let kept = dags.versions.contains_key(dag_id);
+            for problem in problems {
+                tracing::error!(dag = %dag_id, keeps_last_good_version = kept, "{problem}");
+            }
+        }
+        for (dag_id, version) in &dags.versions {
+            let before = self.dags.versions.get(dag_id).map(|before| before.hash);
+            if before.is_some_and(|before| before != version.hash) {
+                tracing::info!(dag = %dag_id, version = %version.hash, "taken up a changed DAG");
+            }
+        }
+        self.dags = dags;
+        Ok(true)
+    }
+}

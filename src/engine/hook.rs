@@ -1,0 +1,82 @@
+//! Hooks: calls of the `shell` or `http` operator because a task or a run ended.
+//!
+//! A hook is called once, after its event was written; what becomes of it is in its log and changes no state.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::compiled::Compiled;
+use super::log;
+use super::worker::{RunFacts, Work, Worker};
+use crate::base::{RunId, TaskId};
+use crate::dag::Hook;
+
+/// A hook to call.
+pub struct HookCall {
+    /// `on_failure` or `on_success`.
+    pub name: &'static str,
+    /// What to call.
+    pub hook: Hook,
+    /// The definition its run keeps.
+    pub compiled: Arc<Compiled>,
+    /// The run.
+    pub run: Arc<RunFacts>,
+    /// The task; `None` for the run's own hook.
+    pub task: Option<TaskId>,
+    /// The try that ended.
+    pub try_number: u32,
+    /// Outputs of the run's tasks.
+    pub outputs: Arc<Map<String, Value>>,
+}
+
+impl HookCall {
+    /// The run.
+    pub fn run_id(&self) -> &RunId {
+        &self.run.run_id
+    }
+}
+
+impl Worker {
+    /// Calls a hook and logs how it went.
+    pub async fn call(self, call: HookCall) {
+        let dag = &call.compiled.dag;
+        let of = call.task.as_ref().map_or("run", TaskId::as_str);
+        let log_name = TaskId::new(format!("{of}.{}", call.name));
+        let path = log::path(
+            &self.settings.home,
+            &dag.dag_id,
+            call.run_id(),
+            &log_name,
+            call.try_number,
+        );
+        let log = log::open(path, self.clock.clone());
+        let scope = call
+            .run
+            .scope(dag, call.task.as_ref(), call.try_number, &call.outputs);
+        let operator = match self.operator(&call.hook.operator, &call.hook.with, &scope) {
+            Ok(operator) => operator,
+            Err(error) => return log.error(&error.to_string(), json!({})),
+        };
+        let context = self.context(Work {
+            compiled: &call.compiled,
+            run: &call.run,
+            task_id: &log_name,
+            try_number: call.try_number,
+            started_at: self.clock.now(),
+            cancel: &CancellationToken::new(),
+            log: &log,
+        });
+        match operator.run(&context).await {
+            Ok(_) => log.info("called", json!({})),
+            Err(error) => {
+                let text = error
+                    .error()
+                    .map_or_else(|| "stopped".to_owned(), ToString::to_string);
+                tracing::warn!(hook = %log_name, run = %call.run.run_id, error = %text, "a hook failed");
+                log.error(&text, json!({}));
+            }
+        }
+    }
+}
