@@ -58,7 +58,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 impl Scope<'_> {
-    fn context(&self) -> minijinja::Value {
+    /// The names and values in the template engine's own form.
+    pub(super) fn context(&self) -> minijinja::Value {
         let start = self.interval.start;
         minijinja::Value::from(Serde(json!({
             "ds": start.format("%Y-%m-%d").to_string(),
@@ -173,7 +174,8 @@ fn render_value(value: &Value, context: &minijinja::Value) -> Result<Value> {
     })
 }
 
-fn render_text(text: &str, context: &minijinja::Value) -> Result<Value> {
+/// Renders one string.
+pub(super) fn render_text(text: &str, context: &minijinja::Value) -> Result<Value> {
     let rendered = match lone_expression(text) {
         Some(inner) => native(inner, context),
         None => ENVIRONMENT.render_str(text, context).map(Value::String),

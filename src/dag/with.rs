@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::check::{Checker, hook_pointer};
 use super::report::Report;
@@ -19,10 +19,8 @@ pub struct With<'a> {
     files: &'a DagFiles,
     /// `None` when there is a cycle, so that nobody can say what is upstream.
     graph: Option<&'a Graph>,
-    params: Map<String, Value>,
-    /// Empty: what a task gives is not known before it ran.
-    outputs: Map<String, Value>,
-    run_id: RunId,
+    /// Sample values for every name but outputs; any other run or task would do.
+    context: minijinja::Value,
 }
 
 /// Whose parameters are looked at; says which outputs a template may name.
@@ -33,9 +31,6 @@ enum Of<'a> {
     RunHook,
 }
 
-/// Templates are tried with the first day of a year; any other would do.
-const SAMPLE_DAY: i64 = 1_767_225_600;
-
 impl<'a> With<'a> {
     pub fn new(
         checker: &'a Checker<'a>,
@@ -43,18 +38,12 @@ impl<'a> With<'a> {
         files: &'a DagFiles,
         graph: Option<&'a Graph>,
     ) -> Self {
-        let defaults = dag
-            .params
-            .iter()
-            .map(|(name, param)| (name.clone(), param.default.clone()));
         Self {
             checker,
             dag,
             files,
             graph,
-            params: defaults.collect(),
-            outputs: Map::new(),
-            run_id: RunId::new(format!("{}__manual__20260102T000000Z", dag.dag_id)),
+            context: sample_context(dag),
         }
     }
 
@@ -184,31 +173,12 @@ impl<'a> With<'a> {
         if !wrong.is_empty() || names_outputs(&names) {
             return UNKNOWN.into();
         }
-        match template::render(&json!(text), &self.scope(of)) {
+        match template::render_text(text, &self.context) {
             Ok(value) => value,
             Err(error) => {
                 report.error(pointer, &error);
                 UNKNOWN.into()
             }
-        }
-    }
-
-    fn scope<'s>(&'s self, of: Of<'s>) -> Scope<'s> {
-        let start = DateTime::from_timestamp(SAMPLE_DAY, 0).unwrap_or_default();
-        Scope {
-            dag_id: &self.dag.dag_id,
-            run_id: &self.run_id,
-            task_id: match of {
-                Of::Task(task) | Of::TaskHook(task) => Some(&task.task_id),
-                Of::RunHook => None,
-            },
-            try_number: 1,
-            interval: Interval {
-                start,
-                end: start + TimeDelta::days(1),
-            },
-            params: &self.params,
-            outputs: &self.outputs,
         }
     }
 
@@ -231,14 +201,14 @@ impl<'a> With<'a> {
     }
 
     fn wrong_param(&self, param: &str) -> Option<Error> {
-        if self.params.contains_key(param) {
+        if self.dag.params.contains_key(param) {
             return None;
         }
         let error = Error::new(format!(
             "template names `params.{param}`, which is no parameter of this DAG"
         ));
         Some(
-            match nearest(param, self.params.keys().map(String::as_str)) {
+            match nearest(param, self.dag.params.keys().map(String::as_str)) {
                 Some(near) => error.hint(format!("did you mean `params.{near}`?")),
                 None => error.hint("declare it under `params`, with a default"),
             },
@@ -280,6 +250,26 @@ impl<'a> With<'a> {
         graph.upstream(task).any(|direct| direct == from)
             || graph.all_upstream(task).contains(&from)
     }
+}
+
+/// The first day of a year, the defaults of all parameters, and no outputs.
+fn sample_context(dag: &Dag) -> minijinja::Value {
+    let day = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
+    let defaults = dag.params.iter();
+    let defaults = defaults.map(|(name, param)| (name.clone(), param.default.clone()));
+    let scope = Scope {
+        dag_id: &dag.dag_id,
+        run_id: &RunId::new(format!("{}__manual__20260102T000000Z", dag.dag_id)),
+        task_id: Some(&TaskId::new("task")),
+        try_number: 1,
+        interval: Interval {
+            start: day,
+            end: day + TimeDelta::days(1),
+        },
+        params: &defaults.collect(),
+        outputs: &Map::new(),
+    };
+    scope.context()
 }
 
 fn names_outputs(names: &BTreeSet<String>) -> bool {

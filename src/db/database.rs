@@ -126,7 +126,7 @@ impl Database {
     pub async fn begin(&self) -> Result<Tx> {
         match &*self.0 {
             Inner::Sqlite(file) => Tx::on_sqlite(file.writer().await?).await,
-            Inner::Postgres { pool, .. } => Ok(Tx::on_postgres(pool.begin().await?)),
+            Inner::Postgres { pool, .. } => Tx::on_postgres(pool.acquire().await?).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Units of work: a transaction that writes, a connection that reads.
 
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Transaction};
 
 use super::Conn;
 use super::sqlite::{Reader, Writer};
@@ -17,12 +17,19 @@ pub struct Tx(TxInner);
 #[derive(Debug)]
 enum TxInner {
     Sqlite(SqliteTx),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PostgresTx),
 }
 
 #[derive(Debug)]
 struct SqliteTx {
     writer: Writer,
+    open: bool,
+}
+
+/// Not sqlx's own transaction: that one gives its connection back to the pool whatever it was in the middle of.
+#[derive(Debug)]
+struct PostgresTx {
+    conn: Option<PoolConnection<Postgres>>,
     open: bool,
 }
 
@@ -33,8 +40,13 @@ impl Tx {
         Ok(Self(TxInner::Sqlite(tx)))
     }
 
-    pub(super) fn on_postgres(transaction: Transaction<'static, Postgres>) -> Self {
-        Self(TxInner::Postgres(transaction))
+    pub(super) async fn on_postgres(conn: PoolConnection<Postgres>) -> Result<Self> {
+        let mut tx = PostgresTx {
+            conn: Some(conn),
+            open: true,
+        };
+        sqlx::raw_sql("BEGIN").execute(tx.conn()?).await?;
+        Ok(Self(TxInner::Postgres(tx)))
     }
 
     /// The connection, inside the transaction.
@@ -44,7 +56,7 @@ impl Tx {
     pub fn conn(&mut self) -> Result<Conn<'_>> {
         Ok(match &mut self.0 {
             TxInner::Sqlite(tx) => Conn::Sqlite(tx.conn()?),
-            TxInner::Postgres(transaction) => Conn::Postgres(transaction),
+            TxInner::Postgres(tx) => Conn::Postgres(tx.conn()?),
         })
     }
 
@@ -59,7 +71,10 @@ impl Tx {
                 sqlx::query("COMMIT").execute(tx.conn()?).await?;
                 tx.open = false;
             }
-            TxInner::Postgres(transaction) => transaction.commit().await?,
+            TxInner::Postgres(mut tx) => {
+                sqlx::raw_sql("COMMIT").execute(tx.conn()?).await?;
+                tx.open = false;
+            }
         }
         Ok(())
     }
@@ -77,6 +92,22 @@ impl Drop for SqliteTx {
         // back that is right in every state it may be in
         if self.open {
             self.writer.take();
+        }
+    }
+}
+
+impl PostgresTx {
+    fn conn(&mut self) -> Result<&mut sqlx::PgConnection> {
+        self.conn.as_deref_mut().ok_or_else(no_connection)
+    }
+}
+
+impl Drop for PostgresTx {
+    fn drop(&mut self) {
+        // a task that was stopped may have left a statement or a COPY half sent; only the end of the connection is
+        // sure to end those
+        if let (true, Some(conn)) = (self.open, self.conn.take()) {
+            drop(conn.detach());
         }
     }
 }

@@ -327,19 +327,29 @@ impl<'c, 'f> Columns<'c, 'f> {
         if days.0 > days.1 {
             return Err("`days` needs `min` ≤ `max`".to_owned());
         }
-        let date = match (spec.from, spec.to, &spec.after) {
-            (Some(from), Some(to), None) if from <= to && spec.days.is_none() => {
+        let moved = spec.days.is_some() || spec.days_per_row > 0;
+        let date = match (spec.from, spec.to) {
+            (Some(from), Some(to)) if from <= to && spec.after.is_none() && !moved => {
                 Date::Range(from, (to - from).num_days() as u64 + 1)
             }
-            (None, None, Some(column)) => Date::After(self.date_column(column)?, days.0, days.1),
-            (None, None, None) => {
-                self.daily("the day of the run")?;
-                Date::Day(days.0, days.1)
+            (None, None) => {
+                let after = spec.after.as_ref();
+                let from = after.map(|column| self.date_column(column)).transpose()?;
+                if from.is_none() {
+                    self.daily("the day of the run")?;
+                }
+                let (min, max) = days;
+                let per_row = spec.days_per_row;
+                Date::After {
+                    from,
+                    min,
+                    max,
+                    per_row,
+                }
             }
             _ => {
                 return Err(
-                    "expected `from` ≤ `to`, or `after` a column, or neither, the last two with or without `days`"
-                        .to_owned(),
+                    "expected `from` ≤ `to` alone, or `after` a column, or neither".to_owned(),
                 );
             }
         };

@@ -183,10 +183,17 @@ pub enum Spread {
 /// Where a date comes from.
 #[derive(Debug)]
 pub enum Date {
-    /// The day of the run and a number of days.
-    Day(i32, i32),
-    /// A date column and a number of days.
-    After(Source, i32, i32),
+    /// The day of the run, or a date column, and a number of days.
+    After {
+        /// The column; `None`: the day of the run.
+        from: Option<Source>,
+        /// Fewest days.
+        min: i32,
+        /// Most days.
+        max: i32,
+        /// Days for each row before this one.
+        per_row: u32,
+    },
     /// A first day and the number of days.
     Range(NaiveDate, u64),
 }

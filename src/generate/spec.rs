@@ -214,6 +214,9 @@ pub struct DateSpec {
     pub after: Option<String>,
     /// Days to add to `after` or the day of the run; may be negative.
     pub days: Option<Days>,
+    /// Days to add for every row of the same parent before this one, so that the rows come in the order of time.
+    #[serde(default)]
+    pub days_per_row: u32,
     /// How it is written.
     #[serde(default)]
     pub format: DateFormat,

@@ -204,16 +204,23 @@ impl Values<'_> {
     fn date(&mut self, date: &Date, format: DateFormat) -> Cell {
         let (from, days) = match *date {
             Date::Range(from, days) => (Some(from), self.chance.below(days) as i64),
-            Date::Day(min, max) => (Some(self.day), self.days(min, max)),
-            Date::After(source, min, max) => {
-                let from = match self.cell(source) {
-                    Cell::Date(date, _) => Some(date),
-                    _ => None,
+            Date::After {
+                from,
+                min,
+                max,
+                per_row,
+            } => {
+                let from = match from.map(|source| self.cell(source)) {
+                    None => Some(self.day),
+                    Some(Cell::Date(date, _)) => Some(date),
+                    Some(_) => None,
                 };
-                (from, self.days(min, max))
+                let rows = self.row.number.saturating_sub(1) as i64;
+                let days = rows.saturating_mul(i64::from(per_row));
+                (from, days.saturating_add(self.days(min, max)))
             }
         };
-        from.and_then(|from| from.checked_add_signed(TimeDelta::days(days)))
+        from.and_then(|from| from.checked_add_signed(TimeDelta::try_days(days)?))
             .map_or(Cell::Null, |date| Cell::Date(date, format))
     }
 

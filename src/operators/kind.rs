@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::generate::Generate;
+use super::ingest::Ingest;
 use super::noop::Noop;
 use super::shell::Shell;
 use super::sql::Sql;
@@ -73,6 +74,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 const ALL: &[Kind] = &[
     // by name
     Kind::of::<Generate>("generate"),
+    Kind::of::<Ingest>("ingest"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Shell>("shell"),
     Kind::of::<Sql>("sql"),

@@ -3,9 +3,12 @@
 //! An operator knows its [`TaskContext`] and nothing of the engine; the engine knows [`Operator`] and nothing of
 //! the kinds. Does not belong here: when or whether a task runs, and its state.
 
+mod blocking;
 mod child;
 mod context;
+mod fetch;
 mod generate;
+mod ingest;
 mod kind;
 mod noop;
 mod outcome;

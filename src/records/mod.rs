@@ -7,7 +7,14 @@ mod archive;
 mod bookkeeping;
 mod declared;
 mod handle;
+mod progress;
+mod rejects;
+mod staging;
+mod staging_insert;
+mod staging_table;
 
 pub use archive::{Archive, Kept};
 pub use declared::schema_from_sql;
 pub use handle::Records;
+pub use staging::{Delivery, Staging, Window};
+pub use staging_table::check_staging_name;

@@ -39,15 +39,8 @@ impl Cron {
                 &format!("it has {found} fields, expected 5"),
             ));
         }
-        for (position, name) in FIELDS.iter().enumerate() {
-            let mut alone = ["*"; FIELDS.len()];
-            alone[position] = fields[position];
-            if let Err(reason) = parse(&alone.join(" ")) {
-                let field = fields[position];
-                return Err(invalid(expression, &format!("{name} `{field}`: {reason}")));
-            }
-        }
-        let cron = parse(&fields.join(" ")).map_err(|reason| invalid(expression, &reason))?;
+        let cron = parse(&fields.join(" "))
+            .map_err(|reason| invalid(expression, &wrong_field(&fields).unwrap_or(reason)))?;
         if next(&cron, DateTime::UNIX_EPOCH.naive_utc()).is_none() {
             return Err(invalid(expression, "it never fires"));
         }
@@ -93,6 +86,16 @@ fn parse(expression: &str) -> Result<croner::Cron, String> {
         .build()
         .parse(expression)
         .map_err(|error| reason(&error))
+}
+
+/// The first field that is wrong on its own, and why.
+fn wrong_field(fields: &[&str]) -> Option<String> {
+    FIELDS.iter().enumerate().find_map(|(position, name)| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[position] = fields[position];
+        let reason = parse(&alone.join(" ")).err()?;
+        Some(format!("{name} `{}`: {reason}", fields[position]))
+    })
 }
 
 /// The library's message in the manner of the house.

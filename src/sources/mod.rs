@@ -15,6 +15,7 @@ mod json_record;
 mod locations;
 mod names;
 mod ndjson;
+mod partition;
 mod reader;
 mod source;
 
@@ -22,5 +23,6 @@ pub use delimiter::Delimiter;
 pub use encoding::Encoding;
 pub use files::{SourceFile, find_files};
 pub use locations::Locations;
+pub use partition::Partition;
 pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};
 pub use source::{Format, Layout, Source};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Delimiter, Encoding, Locations, names};
 use crate::base::Secret;
@@ -39,7 +39,8 @@ pub struct Source {
 }
 
 /// Which language records are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Fields between delimiters, a record a line, names in the first.
     Csv,
@@ -49,8 +50,8 @@ pub enum Format {
     Ndjson,
 }
 
-/// All that a reader must know besides the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All that a reader must know besides the file. Serialized it says which records the bytes of a file are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Layout {
     /// The language.
     pub format: Format,
@@ -63,6 +64,7 @@ pub struct Layout {
     /// The columns to take; `None`: all.
     pub columns: Option<Vec<String>>,
     /// A longer record is refused.
+    #[serde(skip)]
     pub max_record_bytes: usize,
 }
 

@@ -3,5 +3,6 @@
 mod folder;
 mod load;
 mod mistakes;
+mod random;
 mod schema;
 mod watch;

@@ -7,11 +7,15 @@
 )]
 
 mod database;
+mod desk;
 mod postgres;
+mod random_dag;
 mod shared;
 mod task;
 
 pub use database::{TestDatabase, databases};
+pub use desk::{Desk, counts, day, instant};
 pub use postgres::Cluster;
+pub use random_dag::{empty_dag, noop_task, random_dag};
 pub use shared::shared_data;
 pub use task::Try;

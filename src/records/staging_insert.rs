@@ -1,0 +1,180 @@
+//! Many rows into a staging table: a statement of many rows on SQLite, COPY on PostgreSQL.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, SqliteConnection};
+
+use super::staging_table::OWN_COLUMNS;
+use crate::base::{Error, Result, TextBatch};
+use crate::db::{Conn, quote};
+
+/// Rows of one SQLite statement: more gain nothing.
+const MAX_ROWS: usize = 128;
+/// Parameters of one SQLite statement.
+const MAX_PARAMETERS: usize = 32_766;
+
+/// Rows of a batch on their way into a table.
+pub(super) struct NewRows<'a> {
+    pub table: &'a str,
+    pub batch: &'a TextBatch,
+    /// The batch's columns as the table spells them.
+    pub columns: &'a [String],
+    /// Which records of the batch, with their keys.
+    pub rows: &'a [NewRow],
+    /// `_row_id` of the first; the others follow.
+    pub first_id: i64,
+    pub file: &'a Arc<str>,
+    pub file_hash: &'a Arc<str>,
+    pub run_id: &'a Arc<str>,
+    pub at: DateTime<Utc>,
+}
+
+/// A record of the batch that becomes a row.
+pub(super) struct NewRow {
+    /// Its place in the batch.
+    pub place: usize,
+    /// `_key`.
+    pub key: Option<String>,
+}
+
+impl NewRows<'_> {
+    /// Inserts them all.
+    pub(super) async fn insert(&self, conn: Conn<'_>) -> Result<()> {
+        match conn {
+            _ if self.rows.is_empty() => Ok(()),
+            Conn::Sqlite(c) => self.insert_sqlite(c).await,
+            Conn::Postgres(c) => self.copy_postgres(c).await,
+        }
+    }
+
+    fn columns(&self) -> String {
+        let own = OWN_COLUMNS.iter().map(|&name| name.to_owned());
+        let file = self.columns.iter().map(|name| quote(name));
+        own.chain(file).collect::<Vec<_>>().join(", ")
+    }
+
+    async fn insert_sqlite(&self, c: &mut SqliteConnection) -> Result<()> {
+        let width = OWN_COLUMNS.len() + self.batch.columns().len();
+        let most = MAX_ROWS.min(MAX_PARAMETERS / width).max(1);
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ",
+            quote(self.table),
+            self.columns()
+        );
+        let row = format!("({})", vec!["?"; width].join(","));
+        let statement = |rows: usize| format!("{insert}{}", vec![row.as_str(); rows].join(","));
+        let full = statement(most);
+        let mut from = 0;
+        while from < self.rows.len() {
+            // sizes come from a short list, so that prepared statements are found again
+            let left = self.rows.len() - from;
+            let size = if left >= most {
+                most
+            } else {
+                1 << left.ilog2()
+            };
+            let sql = match size == most {
+                true => full.clone(),
+                false => statement(size),
+            };
+            let arguments = self.arguments(from, size, width)?;
+            sqlx::query_with(AssertSqlSafe(sql), arguments)
+                .execute(&mut *c)
+                .await?;
+            from += size;
+        }
+        Ok(())
+    }
+
+    fn arguments(&self, from: usize, size: usize, width: usize) -> Result<SqliteArguments> {
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(size * width, 0);
+        self.bind(&mut arguments, from, size)
+            .map_err(|_| Error::new("a value cannot be bound"))?;
+        Ok(arguments)
+    }
+
+    fn bind(
+        &self,
+        arguments: &mut SqliteArguments,
+        from: usize,
+        size: usize,
+    ) -> Result<(), sqlx::error::BoxDynError> {
+        for index in from..from + size {
+            let NewRow { place, key } = &self.rows[index];
+            arguments.add(self.first_id + index as i64)?;
+            arguments.add(Arc::clone(self.file))?;
+            arguments.add(Arc::clone(self.file_hash))?;
+            arguments.add(self.batch.line(*place) as i64)?;
+            arguments.add(self.batch.hash(*place).to_string())?;
+            arguments.add(key.as_deref())?;
+            arguments.add(Arc::clone(self.run_id))?;
+            arguments.add(self.at)?;
+            for column in 0..self.batch.columns().len() {
+                arguments.add(self.batch.cell(*place, column))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy_postgres(&self, c: &mut PgConnection) -> Result<()> {
+        let sql = format!("COPY {} ({}) FROM STDIN", quote(self.table), self.columns());
+        let mut copy = c.copy_in_raw(&sql).await?;
+        copy.send(self.copy_text().into_bytes()).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    /// The rows in PostgreSQL's text format of COPY.
+    fn copy_text(&self) -> String {
+        let at = self.at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let mut text = String::with_capacity(self.batch.text_bytes() * 5 / 4);
+        for (id, NewRow { place, key }) in (self.first_id..).zip(self.rows) {
+            // writing to a string cannot fail
+            let _ = write!(text, "{id}\t");
+            field(&mut text, Some(self.file));
+            field(&mut text, Some(self.file_hash));
+            let _ = write!(
+                text,
+                "{}\t{}\t",
+                self.batch.line(*place),
+                self.batch.hash(*place)
+            );
+            field(&mut text, key.as_deref());
+            field(&mut text, Some(self.run_id));
+            text.push_str(&at);
+            for column in 0..self.batch.columns().len() {
+                text.push('\t');
+                value(&mut text, self.batch.cell(*place, column));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn field(text: &mut String, cell: Option<&str>) {
+    value(text, cell);
+    text.push('\t');
+}
+
+fn value(text: &mut String, cell: Option<&str>) {
+    let Some(mut rest) = cell else {
+        text.push_str("\\N");
+        return;
+    };
+    while let Some(at) = rest.find(['\\', '\t', '\n', '\r']) {
+        text.push_str(&rest[..at]);
+        text.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'\t' => "\\t",
+            b'\n' => "\\n",
+            _ => "\\r",
+        });
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
+}

@@ -1,0 +1,232 @@
+//! The staging table: the file's columns as text, and where each row came from.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::AssertSqlSafe;
+
+use super::bookkeeping::in_dialect;
+use crate::base::{Error, Result};
+use crate::db::{Conn, quote};
+use crate::on_conn;
+
+/// Columns of a file that a staging table takes; both databases bear a little more.
+const MAX_COLUMNS: usize = 1_000;
+
+/// Bytes of a name, as PostgreSQL allows; it cuts longer ones silently.
+const MAX_NAME: usize = 63;
+
+/// The columns that Galen adds, in the order of an insert; `_key` is null where the task gives no key.
+pub(super) const OWN_COLUMNS: &[&str] = &[
+    "_row_id",
+    "_file",
+    "_file_hash",
+    "_line",
+    "_hash",
+    "_key",
+    "_run_id",
+    "_loaded_at",
+];
+
+/// `{columns}` are those of the file.
+const CREATE: &str = "
+CREATE TABLE IF NOT EXISTS {table} (
+    _row_id {id} PRIMARY KEY,
+    _file TEXT NOT NULL,
+    _file_hash TEXT NOT NULL,
+    _line BIGINT NOT NULL,
+    _hash TEXT NOT NULL,
+    _key TEXT,
+    _run_id TEXT NOT NULL,
+    _loaded_at {time} NOT NULL,
+    _processed BOOLEAN NOT NULL DEFAULT FALSE,
+    _batch_id TEXT{columns}
+);
+CREATE INDEX IF NOT EXISTS {unprocessed} ON {table} (_row_id) WHERE NOT _processed;
+";
+
+const CREATE_KEY_INDEX: &str =
+    "CREATE INDEX IF NOT EXISTS {by_key} ON {table} (_key) WHERE _key IS NOT NULL";
+
+const COLUMNS_SQLITE: &str = "SELECT name FROM pragma_table_info($1) ORDER BY cid";
+const COLUMNS_POSTGRES: &str = "SELECT column_name::text FROM information_schema.columns \
+     WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position";
+
+/// Whether `name` can be that of a staging table.
+///
+/// # Errors
+/// What was expected instead.
+pub fn check_staging_name(name: &str) -> Result<(), String> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let good = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(letters)
+        && name.len() <= 48
+        && !["quarantine", "audit_log"].contains(&name);
+    match good {
+        true => Ok(()),
+        false => Err(format!(
+            "`{name}` cannot be a staging table, expected up to 48 lower-case letters, digits and `_`, a letter first"
+        )),
+    }
+}
+
+/// A file's columns as the staging table has them.
+pub(super) struct Columns {
+    /// Spelt as the table spells them, in the file's order.
+    pub names: Vec<String>,
+    /// Those that were added to a table that was there.
+    pub added: Vec<String>,
+}
+
+/// Creates the table `table` for `columns`, or adds what it lacks of them.
+pub(super) async fn ensure(
+    mut conn: Conn<'_>,
+    table: &str,
+    file: &str,
+    columns: &[String],
+    keyed: bool,
+) -> Result<Columns> {
+    check_columns(file, columns)?;
+    let present = columns_of(conn.again(), table).await?;
+    let mut names = columns.to_vec();
+    let mut added = Vec::new();
+    if present.is_empty() {
+        create(conn.again(), table, columns).await?;
+    } else {
+        check_present(table, file, &present, columns)?;
+        let known: HashMap<String, &String> = present
+            .iter()
+            .map(|name| (name.to_lowercase(), name))
+            .collect();
+        for name in &mut names {
+            match known.get(&name.to_lowercase()) {
+                Some(known) => name.clone_from(known),
+                None => added.push(name.clone()),
+            }
+        }
+        for name in &added {
+            let (table, name) = (quote(table), quote(name));
+            let sql = format!("ALTER TABLE {table} ADD COLUMN {name} TEXT");
+            conn.again().run_script(&sql).await?;
+        }
+    }
+    if keyed {
+        let sql = CREATE_KEY_INDEX
+            .replace("{by_key}", &quote(&format!("_{table}_by_key")))
+            .replace("{table}", &quote(table));
+        conn.run_script(&sql).await?;
+    }
+    Ok(Columns { names, added })
+}
+
+async fn create(conn: Conn<'_>, table: &str, columns: &[String]) -> Result<()> {
+    let columns: String = columns
+        .iter()
+        .map(|name| format!(",\n    {} TEXT", quote(name)))
+        .collect();
+    let sql = in_dialect(CREATE, conn.is_postgres())
+        .replace("{unprocessed}", &quote(&format!("_{table}_unprocessed")))
+        .replace("{table}", &quote(table))
+        .replace("{columns}", &columns);
+    conn.run_script(&sql).await
+}
+
+/// Column names of `table`, in order; empty when there is no such table.
+async fn columns_of(conn: Conn<'_>, table: &str) -> Result<Vec<String>> {
+    let sql = match conn.is_postgres() {
+        false => COLUMNS_SQLITE,
+        true => COLUMNS_POSTGRES,
+    };
+    Ok(
+        on_conn!(conn, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(table).fetch_all(&mut *c).await)?,
+    )
+}
+
+fn check_columns(file: &str, columns: &[String]) -> Result<()> {
+    if columns.len() > MAX_COLUMNS {
+        return Err(Error::new(format!(
+            "`{file}` has {} columns, expected at most {MAX_COLUMNS}",
+            columns.len()
+        ))
+        .hint("name the wanted ones under `columns` of the source, or look at its `delimiter`"));
+    }
+    for name in columns {
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err(Error::new(format!(
+                "`{file}` has a column whose name is {} bytes long, expected 1 to {MAX_NAME}",
+                name.len()
+            ))
+            .hint(
+                "rename it in the file, or name the wanted columns under `columns` of the source",
+            ));
+        }
+        let mut own = OWN_COLUMNS.iter().chain(&["_processed", "_batch_id"]);
+        if own.any(|own| own.eq_ignore_ascii_case(name)) {
+            return Err(Error::new(format!(
+                "`{file}` has a column `{name}`, a name that galen needs itself"
+            ))
+            .hint(
+                "rename it in the file, or name the wanted columns under `columns` of the source",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file with `columns` fits `table` as it is.
+fn check_present(table: &str, file: &str, present: &[String], columns: &[String]) -> Result<()> {
+    if !present.iter().any(|name| name == "_row_id") {
+        return Err(
+            Error::new(format!("table `{table}` exists and is not a staging table"))
+                .hint("give `into` a name of its own"),
+        );
+    }
+    let columns: HashSet<String> = columns.iter().map(|name| name.to_lowercase()).collect();
+    let missing = present
+        .iter()
+        .find(|name| !name.starts_with('_') && !columns.contains(&name.to_lowercase()));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(Error::new(format!(
+            "`{file}` has no column `{name}`, which earlier files of `{table}` have"
+        ))
+        .hint(
+            "stage files of another shape into a table of their own, or take only common `columns`",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        assert!(check_staging_name("lab_staging").is_ok());
+        for name in ["", "_files", "Lab", "a-b", "quarantine", "a.b"] {
+            assert!(check_staging_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_staged_is_refused() {
+        let message = |columns: &[&str]| {
+            let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+            check_columns("f.csv", &columns)
+                .err()
+                .map(|error| error.to_string())
+        };
+        assert_eq!(message(&["a", "b"]), None);
+        assert_eq!(
+            message(&["_Hash"]).as_deref(),
+            Some("`f.csv` has a column `_Hash`, a name that galen needs itself")
+        );
+        assert_eq!(
+            message(&vec!["x"; 10_000]).as_deref(),
+            Some("`f.csv` has 10000 columns, expected at most 1000")
+        );
+        assert_eq!(
+            message(&["x".repeat(64).as_str()]).as_deref(),
+            Some("`f.csv` has a column whose name is 64 bytes long, expected 1 to 63")
+        );
+    }
+}
