@@ -10,8 +10,8 @@
 //! |---|---|
 //! | [`base`] | pure values: ids, clock, intervals, events, states, counts, the one error |
 //! | [`config`] | what an installation decides |
-//! | [`dag`] | a definition: from YAML text to a checked value, its graph, its templates |
 //! | [`schedule`] | cron and time zone to data intervals |
+//! | [`dag`] | a definition: from YAML text to a checked value, its graph, its templates |
 //! | [`db`] | SQLite or PostgreSQL behind one handle |
 //! | [`store`] | run metadata: versions, runs, task instances, tries, events, leases |
 //! | [`records`] | rows: staging, operational tables, quarantine, row audit, provenance |

@@ -43,3 +43,11 @@ impl DagFiles {
         self.files.iter().map(|(path, text)| (path.as_str(), text))
     }
 }
+
+impl FromIterator<(String, Arc<str>)> for DagFiles {
+    fn from_iter<I: IntoIterator<Item = (String, Arc<str>)>>(files: I) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+        }
+    }
+}

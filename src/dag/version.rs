@@ -31,6 +31,19 @@ impl Version {
         })
     }
 
+    /// The version that a store kept: [`Version::json`] and the files.
+    ///
+    /// # Errors
+    /// When `definition` is not the JSON of a DAG, as after a downgrade of the program.
+    pub fn from_json(definition: &str, files: DagFiles) -> Result<Self> {
+        let dag = serde_json::from_str(definition).map_err(|error| {
+            Error::new("a stored DAG version cannot be read")
+                .because(error)
+                .hint("it was stored by another version of galen; use that one, or clear its runs")
+        })?;
+        Self::new(dag, files)
+    }
+
     /// The definition as JSON, keys in declaration order.
     ///
     /// # Errors

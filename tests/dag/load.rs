@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use galen::base::TriggerRule;
-use galen::dag::{Dags, Version};
+use galen::dag::{DagFiles, Dags, Version};
 use serde_json::json;
 
 use super::folder::Folder;
@@ -93,12 +93,12 @@ fn the_hash_follows_meaning_and_files_but_not_layout() {
 #[test]
 fn a_version_survives_the_way_to_a_store_and_back() {
     let version = only(&sound());
-    let json = serde_json::to_string(&*version.dag).expect("json");
-    let dag = serde_json::from_str(&json).expect("reads back");
-    assert_eq!(
-        Version::new(dag, (*version.files).clone()).expect("version"),
-        version
-    );
+    let json = version.json().expect("json");
+    let files = version.files.iter();
+    let files = files.map(|(path, text)| (path.to_owned(), text.clone()));
+    let back = Version::from_json(&json, files.collect()).expect("reads back");
+    assert_eq!(back, version);
+    assert!(Version::from_json("{}", DagFiles::default()).is_err());
 }
 
 #[test]
