@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
+use crate::engine::Handle;
+use crate::operators::Operators;
+use crate::store::Store;
 
-/// The installation a command works on, and who asks.
+static OPERATORS: Operators = Operators::all();
+
+/// The installation a command works on.
 pub struct App {
     /// Settings of the installation.
     pub settings: Arc<Settings>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
-    /// Who asks, as events record it: `cli:<user>`.
-    pub actor: String,
 }
 
 impl App {
@@ -37,14 +40,30 @@ impl App {
         Ok(Self {
             settings: Arc::new(Settings::load(&home, environment)?),
             clock: Arc::new(SystemClock),
-            actor: format!("cli:{}", user()),
         })
     }
-}
 
-fn user() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
+    /// The run metadata, brought up to date.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or written, or was made by a newer version.
+    pub async fn store(&self) -> Result<Store> {
+        let store = Store::open(&self.settings)?;
+        store.migrate(self.clock.now()).await?;
+        Ok(store)
+    }
+
+    /// The door for commands.
+    ///
+    /// # Errors
+    /// As [`App::store`].
+    pub async fn handle(&self) -> Result<Handle> {
+        let store = self.store().await?;
+        Ok(Handle::new(
+            store,
+            self.settings.clone(),
+            self.clock.clone(),
+            &OPERATORS,
+        ))
+    }
 }

@@ -4,10 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::audit::Audit;
+use super::backfill::Backfill;
 use super::dags::Dags;
+use super::db::Db;
+use super::demo::Demo;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::retry::Retry;
+use super::run::Run;
+use super::runs::Runs;
+use super::scheduler::Scheduler;
 use super::schema::Schema;
+use super::tasks::Tasks;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]
@@ -24,10 +33,23 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    Demo(Demo),
+    Run(Run),
+    Backfill(Backfill),
+    Retry(Retry),
+    Scheduler(Scheduler),
     #[command(subcommand)]
     Dags(Dags),
     #[command(subcommand)]
-    Schema(Schema),
-    Doctor(Doctor),
+    Runs(Runs),
+    #[command(subcommand)]
+    Tasks(Tasks),
+    #[command(subcommand)]
+    Audit(Audit),
     Generate(Generate),
+    Doctor(Doctor),
+    #[command(subcommand)]
+    Db(Db),
+    #[command(subcommand)]
+    Schema(Schema),
 }

@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{App, Exit, Printer, Table};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::dag::load;
 use crate::operators::Operators;
+use crate::store::Store;
 
 /// Check the installation and say how to fix what is wrong
 ///
@@ -28,6 +29,7 @@ pub async fn doctor(args: &Doctor, app: &App, printer: &mut Printer) -> Result<E
         writable(&app.settings.state_dir()),
         disk_space(&app.settings.home),
         clock(app),
+        database(app).await,
         dag_files(app),
     ];
     let mut table = Table::new(["check", "status", "found", "fix"]);
@@ -89,6 +91,13 @@ impl Check {
         }
     }
 
+    fn of(name: &'static str, error: &Error) -> Self {
+        let fix = error
+            .hint_text()
+            .unwrap_or("start the database server, or correct `database_url`");
+        Self::failed(name, error.to_string(), fix)
+    }
+
     fn warning(self) -> Self {
         Self {
             status: Status::Warning,
@@ -146,6 +155,34 @@ fn disk_space(home: &Path) -> Check {
         NO_SPACE.. if free >= LITTLE_SPACE => Check::ok("disk space", found),
         NO_SPACE.. => Check::failed("disk space", found, fix).warning(),
         _ => Check::failed("disk space", found, fix),
+    }
+}
+
+/// The database answers, and is as this version needs it. One that nothing has written to yet is sound.
+async fn database(app: &App) -> Check {
+    let name = "database";
+    let store = match Store::open(&app.settings) {
+        Ok(store) => store,
+        Err(error) => return Check::of(name, &error),
+    };
+    match store.migration_status().await {
+        Err(error) => Check::of(name, &error),
+        Ok(all) => {
+            let missing = all.iter().filter(|one| one.applied_at.is_none()).count();
+            match missing {
+                0 => Check::ok(name, store.place()),
+                _ => Check::failed(
+                    name,
+                    format!(
+                        "{}: {missing} of {} migrations to apply",
+                        store.place(),
+                        all.len()
+                    ),
+                    "`galen db migrate`, or any verb that writes",
+                )
+                .warning(),
+            }
+        }
     }
 }
 

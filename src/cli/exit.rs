@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::base::Error;
 
 /// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// It did what was asked: 0.
     Success,

@@ -5,14 +5,31 @@
 
 mod app;
 mod args;
+mod audit;
+mod backfill;
 mod dags;
+mod db;
+mod demo;
 mod doctor;
 mod exit;
+mod foreground;
 mod generate;
+mod logging;
+mod params;
 mod printer;
+mod progress;
+mod retry;
+mod run;
+mod runs;
+mod scheduler;
 mod schema;
+mod signals;
 mod start;
 mod table;
+mod task_log;
+mod tasks;
+mod what;
+mod when;
 
 pub use app::App;
 pub use args::Args;

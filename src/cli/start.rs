@@ -7,6 +7,10 @@ use clap::error::ErrorKind;
 
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
+use super::{
+    audit, backfill, dags, db, demo, doctor, generate, logging, retry, run, runs, scheduler,
+    schema, tasks,
+};
 use crate::base::{Error, Result};
 
 /// The whole program.
@@ -26,11 +30,24 @@ pub fn main() -> ExitCode {
 
 fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
     let app = App::open(args.home)?;
+    logging::start(match args.verb {
+        Verb::Scheduler(_) => "info",
+        _ => "warn",
+    });
     match args.verb {
-        Verb::Dags(args) => super::dags::dags(&args, &app, printer),
-        Verb::Schema(args) => super::schema::schema(&args, printer),
-        Verb::Doctor(args) => wait(super::doctor::doctor(&args, &app, printer)),
-        Verb::Generate(args) => super::generate::run(&args, &app, printer),
+        Verb::Demo(args) => wait(demo::demo(&args, &app, printer)),
+        Verb::Run(args) => wait(run::run(&args, &app, printer)),
+        Verb::Backfill(args) => wait(backfill::backfill(&args, &app, printer)),
+        Verb::Retry(args) => wait(retry::retry(&args, &app, printer)),
+        Verb::Scheduler(args) => wait(scheduler::scheduler(&args, &app, printer)),
+        Verb::Dags(args) => wait(dags::dags(&args, &app, printer)),
+        Verb::Runs(args) => wait(runs::runs(&args, &app, printer)),
+        Verb::Tasks(args) => wait(tasks::tasks(&args, &app, printer)),
+        Verb::Audit(args) => wait(audit::audit(&args, &app, printer)),
+        Verb::Generate(args) => generate::run(&args, &app, printer),
+        Verb::Doctor(args) => wait(doctor::doctor(&args, &app, printer)),
+        Verb::Db(args) => wait(db::db(&args, &app, printer)),
+        Verb::Schema(args) => schema::schema(&args, printer),
     }
 }
 

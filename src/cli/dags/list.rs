@@ -1,10 +1,12 @@
 //! `galen dags list`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::load_all;
-use crate::base::Result;
+use crate::base::{DagId, Result};
 use crate::cli::{App, Exit, Printer, Table};
 use crate::dag::Version;
 use crate::schedule::Timetable;
@@ -17,11 +19,12 @@ pub struct List {
     json: bool,
 }
 
-pub fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
+pub async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
     let loaded = load_all(app)?;
+    let paused = paused(app, printer).await;
     let mut rows: Vec<(String, Vec<Value>)> = Vec::new();
     for version in &loaded.dags {
-        rows.push((version.dag.dag_id.to_string(), row(version, app)?));
+        rows.push((version.dag.dag_id.to_string(), row(version, &paused, app)?));
     }
     for broken in &loaded.broken {
         let row = vec![
@@ -49,16 +52,34 @@ pub fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn row(version: &Version, app: &App) -> Result<Vec<Value>> {
+fn row(version: &Version, paused: &BTreeSet<DagId>, app: &App) -> Result<Vec<Value>> {
     let dag = &version.dag;
     let next = Timetable::new(dag.schedule.as_ref())?.next_due(app.clock.now());
     Ok(vec![
         json!(dag.dag_id),
-        json!("ok"),
+        json!(if paused.contains(&dag.dag_id) {
+            "paused"
+        } else {
+            "ok"
+        }),
         json!(dag.schedule.as_ref().map(ToString::to_string)),
         json!(next.map(|next| next.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
         json!(dag.tasks.len()),
         json!(dag.owner),
         json!(dag.tags),
     ])
+}
+
+/// The DAGs that are paused; none when the database is away, which is told.
+async fn paused(app: &App, printer: &mut Printer) -> BTreeSet<DagId> {
+    let registered = match app.store().await {
+        Ok(store) => store.dags().await,
+        Err(error) => Err(error),
+    };
+    let registered = registered.unwrap_or_else(|error| {
+        printer.error(&error);
+        Vec::new()
+    });
+    let paused = registered.into_iter().filter(|dag| dag.paused);
+    paused.map(|dag| dag.dag_id).collect()
 }

@@ -2,7 +2,9 @@
 
 mod list;
 mod next_runs;
+mod pause;
 mod show;
+mod trigger;
 mod validate;
 
 use std::path::Path;
@@ -14,22 +16,28 @@ use crate::base::{Error, Result, nearest};
 use crate::dag::{Loaded, Version, load};
 use crate::operators::Operators;
 
-/// The DAGs: list, check and show them
+/// List, check, show, pause and trigger DAGs
 #[derive(Debug, Subcommand)]
 pub enum Dags {
     List(list::List),
     Show(show::Show),
     Validate(validate::Validate),
     NextRuns(next_runs::NextRuns),
+    Pause(pause::Pause),
+    Unpause(pause::Unpause),
+    Trigger(trigger::Trigger),
 }
 
 /// Does what is asked.
-pub fn dags(args: &Dags, app: &App, printer: &mut Printer) -> Result<Exit> {
+pub async fn dags(args: &Dags, app: &App, printer: &mut Printer) -> Result<Exit> {
     match args {
-        Dags::List(args) => list::list(args, app, printer),
+        Dags::List(args) => list::list(args, app, printer).await,
         Dags::Show(args) => show::show(args, app, printer),
         Dags::Validate(args) => validate::validate(args, app, printer),
         Dags::NextRuns(args) => next_runs::next_runs(args, app, printer),
+        Dags::Pause(args) => pause::pause(args, app, printer).await,
+        Dags::Unpause(args) => pause::unpause(args, app, printer).await,
+        Dags::Trigger(args) => trigger::trigger(args, app, printer).await,
     }
 }
 

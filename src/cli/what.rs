@@ -1,0 +1,62 @@
+//! Which run of a DAG is asked for; shared by `run` and `dags trigger`.
+
+use clap::Args;
+
+use super::params::{pair, typed};
+use super::when::{When, when};
+use crate::base::{Error, Interval, Result};
+use crate::dag::Dag;
+use crate::engine::{Asked, TriggerRequest};
+use crate::schedule::Timetable;
+
+/// Which run of a DAG is asked for.
+#[derive(Debug, Args)]
+pub struct What {
+    /// Data interval that starts on this day, in the DAG's time zone
+    #[arg(long, value_name = "DATE", value_parser = when, conflicts_with_all = ["from", "to"])]
+    date: Option<When>,
+    /// Start of the data interval
+    #[arg(long, value_name = "TIME", value_parser = when, requires = "to")]
+    from: Option<When>,
+    /// End of the data interval, itself not in it
+    #[arg(long, value_name = "TIME", value_parser = when, requires = "from")]
+    to: Option<When>,
+    /// A parameter of the DAG, as `name=value`; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    params: Vec<(String, String)>,
+    /// Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it
+    #[arg(long, value_name = "SELECT")]
+    task: Option<String>,
+}
+
+impl What {
+    /// The request for a run of `dag`.
+    ///
+    /// # Errors
+    /// When the times make no interval.
+    pub fn request(&self, dag: &Dag) -> Result<TriggerRequest> {
+        Ok(TriggerRequest {
+            dag_id: dag.dag_id.clone(),
+            asked: self.asked(&Timetable::new(dag.schedule.as_ref())?)?,
+            params: typed(dag, &self.params),
+            select: self.task.clone(),
+        })
+    }
+
+    fn asked(&self, timetable: &Timetable) -> Result<Asked> {
+        if let (Some(from), Some(to)) = (self.from, self.to) {
+            return Ok(Asked::Exactly(Interval::new(
+                from.start(timetable.zone()),
+                to.start(timetable.zone()),
+            )?));
+        }
+        match self.date {
+            None => Ok(Asked::Latest),
+            Some(When::Day(day)) => Ok(Asked::Date(day)),
+            Some(When::Instant(time)) => timetable
+                .containing(time)
+                .map(Asked::Exactly)
+                .ok_or_else(|| Error::new(format!("the schedule has no data interval at {time}"))),
+        }
+    }
+}
