@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::generate::Generate;
 use super::ingest::Ingest;
 use super::noop::Noop;
+use super::process::Process;
 use super::shell::Shell;
 use super::sql::Sql;
 use super::{TaskContext, TaskError, Verdict};
@@ -76,6 +77,7 @@ const ALL: &[Kind] = &[
     Kind::of::<Generate>("generate"),
     Kind::of::<Ingest>("ingest"),
     Kind::of::<Noop>("noop"),
+    Kind::of::<Process>("process"),
     Kind::of::<Shell>("shell"),
     Kind::of::<Sql>("sql"),
 ];

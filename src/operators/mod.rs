@@ -12,6 +12,7 @@ mod ingest;
 mod kind;
 mod noop;
 mod outcome;
+mod process;
 mod shell;
 mod sql;
 

@@ -71,20 +71,28 @@ pub struct TargetColumn {
 }
 
 impl Target {
-    /// The expression behind column `name`, as written.
-    pub fn expression(&self, name: &str) -> Option<&str> {
-        let column = self.columns.iter().find(|column| column.name == name)?;
-        Some(column.expression.text())
-    }
-
     /// Whether a version decides between rows with equal keys.
     pub fn is_versioned(&self) -> bool {
         !self.version.is_empty()
     }
 
-    /// Whether every record has its row: no condition, not from a list.
-    pub fn is_of_every_record(&self) -> bool {
-        self.row_set.is_none() && self.condition.is_none()
+    /// Whether each row of `child` comes with a row of this target whose columns `parent_columns` equal its `columns`: both are made by the
+    /// same expressions from the same rows, or this one from every record.
+    pub fn always_comes_with(&self, child: &Self, columns: &[String], parent_columns: &[String]) -> bool {
+        let same_rows = self.row_set.is_none() || self.row_set == child.row_set;
+        let condition = self.condition.as_ref().map(Expression::text);
+        let same_condition = condition.is_none()
+            || (self.row_set == child.row_set && condition == child.condition.as_ref().map(Expression::text));
+        let same_keys = columns.iter().zip(parent_columns).all(|(column, parent)| {
+            let made_by = child.expression(column);
+            made_by.is_some() && made_by == self.expression(parent)
+        });
+        same_rows && same_condition && same_keys
+    }
+
+    fn expression(&self, name: &str) -> Option<&str> {
+        let column = self.columns.iter().find(|column| column.name == name)?;
+        Some(column.expression.text())
     }
 }
 
@@ -99,9 +107,11 @@ impl Plan {
             .collect()
     }
 
-    /// The bit of a reason that the writer finds: a parent row that does not exist.
-    pub fn missing_parent(&self) -> u64 {
-        builtin::MISSING_PARENT
+    /// Places in `staged` of an agreement's group and of the columns that must be alike in it.
+    pub fn places(&self, agreement: &Agreement) -> (usize, Vec<usize>) {
+        let place = |name: &String| self.staged.iter().position(|staged| staged == name);
+        let sources = agreement.sources.iter().filter_map(place).collect();
+        (place(&agreement.within).unwrap_or(0), sources)
     }
 
     /// What is done to a record, step by step, in words.
@@ -144,10 +154,9 @@ impl Plan {
 /// Reasons that need no step. Their bits come first.
 pub(super) mod builtin {
     /// Words by bit.
-    pub const WORDS: [&str; 7] = [
+    pub const WORDS: [&str; 6] = [
         "missing_key",
         "missing_value",
-        "missing_parent",
         "bad_number",
         "bad_date",
         "bad_boolean",
@@ -155,9 +164,8 @@ pub(super) mod builtin {
     ];
     pub const MISSING_KEY: u64 = 1;
     pub const MISSING_VALUE: u64 = 1 << 1;
-    pub const MISSING_PARENT: u64 = 1 << 2;
-    pub const BAD_NUMBER: u64 = 1 << 3;
-    pub const BAD_DATE: u64 = 1 << 4;
-    pub const BAD_BOOLEAN: u64 = 1 << 5;
-    pub const BAD_TEXT: u64 = 1 << 6;
+    pub const BAD_NUMBER: u64 = 1 << 2;
+    pub const BAD_DATE: u64 = 1 << 3;
+    pub const BAD_BOOLEAN: u64 = 1 << 4;
+    pub const BAD_TEXT: u64 = 1 << 5;
 }

@@ -1,0 +1,268 @@
+//! What becomes of the rows of a batch in one table: pure decisions, before anything is written.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::audit::Change;
+use super::cells::record_id;
+use super::lookup::Existing;
+use crate::base::{Cell, Table, TableColumn};
+
+/// Rows for one table, of the records of one batch.
+pub struct TableRows<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// Columns given, key columns first.
+    pub columns: &'a [TableColumn],
+    /// Number of key columns.
+    pub keys: usize,
+    /// For each row the place of its record in the batch.
+    pub records: Vec<usize>,
+    /// Row after row, each as wide as `columns`.
+    pub cells: &'a [Cell],
+    /// For each row its version; `None`: the later delivery stays.
+    pub versions: Option<&'a [String]>,
+    /// Numbers of the table's foreign keys whose parents may be missing.
+    pub parents: Vec<usize>,
+}
+
+impl TableRows<'_> {
+    /// The cells of row `row`.
+    pub(super) fn row(&self, row: usize) -> &[Cell] {
+        let width = self.columns.len();
+        &self.cells[row * width..(row + 1) * width]
+    }
+
+    /// The key of row `row`.
+    pub(super) fn key(&self, row: usize) -> &[Cell] {
+        &self.row(row)[..self.keys]
+    }
+
+    fn version(&self, row: usize) -> &str {
+        self.versions.map_or("", |versions| &versions[row])
+    }
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The table had no such key.
+    Inserted,
+    /// The table had other values.
+    Updated,
+    /// The table had these values, or newer ones.
+    Kept,
+}
+
+/// Rows of one key: who goes on.
+pub(super) struct Winner {
+    /// The row.
+    pub row: usize,
+    /// Its key as text.
+    pub id: String,
+}
+
+/// Of rows with equal keys the one with the greatest version, of those the last; in order of first appearance. And the losers.
+pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<usize>) {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut winners: Vec<Winner> = Vec::new();
+    let mut losers = Vec::new();
+    for row in (0..rows.records.len()).filter(|row| live[rows.records[*row]]) {
+        let id = record_id(rows.key(row));
+        match places.get(&id) {
+            None => {
+                places.insert(id.clone(), winners.len());
+                winners.push(Winner { row, id });
+            }
+            Some(place) => {
+                let best = &mut winners[*place].row;
+                let loser = match rows.version(row) >= rows.version(*best) {
+                    true => std::mem::replace(best, row),
+                    false => row,
+                };
+                losers.push(loser);
+            }
+        }
+    }
+    (winners, losers)
+}
+
+/// What is to be written to one table.
+#[derive(Default)]
+pub(super) struct Merge {
+    /// Rows to insert or update.
+    pub written: Vec<usize>,
+    /// Rows whose values are there already under an older version.
+    pub newer: Vec<usize>,
+    /// One for each written row, in the same order.
+    pub changes: Vec<Change>,
+    /// For each winner what became of it.
+    pub fates: Vec<Fate>,
+}
+
+/// Holds the winners against the rows that exist.
+pub(super) fn merge(rows: &TableRows<'_>, winners: &[Winner], existing: &HashMap<String, Existing>) -> Merge {
+    let mut merge = Merge::default();
+    for winner in winners {
+        let fate = match existing.get(&winner.id) {
+            None => {
+                merge.written.push(winner.row);
+                merge.changes.push(inserted(rows, winner));
+                Fate::Inserted
+            }
+            Some(old) => against(rows, winner, old, &mut merge),
+        };
+        merge.fates.push(fate);
+    }
+    merge
+}
+
+fn against(rows: &TableRows<'_>, winner: &Winner, old: &Existing, merge: &mut Merge) -> Fate {
+    let version = rows.version(winner.row);
+    if rows.versions.is_some() && version < old.version.as_str() {
+        return Fate::Kept;
+    }
+    let new = &rows.row(winner.row)[rows.keys..];
+    if new == old.cells.as_slice() {
+        // kept current, so that what arrives later is held against the newest version
+        if rows.versions.is_some() && version > old.version.as_str() {
+            merge.newer.push(winner.row);
+        }
+        return Fate::Kept;
+    }
+    merge.written.push(winner.row);
+    merge.changes.push(updated(rows, winner, old));
+    Fate::Updated
+}
+
+fn inserted(rows: &TableRows<'_>, winner: &Winner) -> Change {
+    let columns = rows.columns.iter().zip(rows.row(winner.row));
+    Change {
+        table: rows.table.name.clone(),
+        operation: "insert",
+        record_id: winner.id.clone(),
+        old: None,
+        new: json(columns.filter(|(_, cell)| !cell.is_null())),
+        previous: None,
+    }
+}
+
+fn updated(rows: &TableRows<'_>, winner: &Winner, old: &Existing) -> Change {
+    let columns = &rows.columns[rows.keys..];
+    let new = &rows.row(winner.row)[rows.keys..];
+    let changed = |cells: &[Cell]| {
+        let is_changed = |index: &usize| new[*index] != old.cells[*index];
+        let places = (0..columns.len()).filter(is_changed);
+        json(places.map(|index| (&columns[index], &cells[index])))
+    };
+    Change {
+        table: rows.table.name.clone(),
+        operation: "update",
+        record_id: winner.id.clone(),
+        old: Some(changed(&old.cells)),
+        new: changed(new),
+        previous: batch_number(&old.batch_id),
+    }
+}
+
+/// The number at the end of a batch id.
+pub(super) fn batch_number(batch_id: &str) -> Option<i64> {
+    batch_id.rsplit('/').next()?.parse().ok()
+}
+
+fn json<'a>(columns: impl Iterator<Item = (&'a TableColumn, &'a Cell)>) -> String {
+    let mut text = String::from("{");
+    for (column, cell) in columns {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&Value::from(column.name.as_str()).to_string());
+        text.push(':');
+        text.push_str(&cell.to_json().to_string());
+    }
+    text.push('}');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::CellType;
+
+    fn table() -> Table {
+        let column = |name: &str| TableColumn {
+            name: name.to_owned(),
+            cell_type: CellType::Text,
+            nullable: true,
+            has_default: false,
+        };
+        Table {
+            name: "t".to_owned(),
+            columns: vec![column("id"), column("a")],
+            key: vec!["id".to_owned()],
+            foreign_keys: Vec::new(),
+        }
+    }
+
+    fn decide(rows: &[(&str, &str, &str)], old: Option<(&str, &str)>) -> (Vec<usize>, Merge) {
+        let table = table();
+        let cells: Vec<Cell> = rows
+            .iter()
+            .flat_map(|(id, a, _)| [Cell::Text((*id).into()), Cell::Text((*a).into())])
+            .collect();
+        let versions: Vec<String> = rows.iter().map(|(.., v)| (*v).to_owned()).collect();
+        let rows = TableRows {
+            table: &table,
+            columns: &table.columns,
+            keys: 1,
+            records: (0..rows.len()).collect(),
+            cells: &cells,
+            versions: Some(&versions),
+            parents: Vec::new(),
+        };
+        let existing = old.map(|(a, version)| {
+            let row = Existing {
+                cells: vec![Cell::Text(a.into())],
+                version: version.to_owned(),
+                batch_id: "r/t/7".to_owned(),
+            };
+            ("k".to_owned(), row)
+        });
+        let live = vec![true; cells.len()];
+        let (winners, losers) = winners(&rows, &live);
+        let merge = merge(&rows, &winners, &existing.into_iter().collect());
+        (losers, merge)
+    }
+
+    #[test]
+    fn the_greater_version_wins_and_then_the_later_row() {
+        let (losers, merge) = decide(&[("k", "x", "1"), ("k", "y", "2"), ("k", "z", "1")], None);
+        assert_eq!((losers, merge.written), (vec![0, 2], vec![1]));
+        let (losers, _) = decide(&[("k", "x", "1"), ("k", "y", "1")], None);
+        assert_eq!(losers, [0]);
+    }
+
+    #[test]
+    fn an_old_version_never_replaces_a_newer_one() {
+        let (_, merge) = decide(&[("k", "x", "1")], Some(("y", "2")));
+        assert_eq!(merge.fates, [Fate::Kept]);
+        assert!(merge.written.is_empty() && merge.newer.is_empty());
+    }
+
+    #[test]
+    fn equal_values_keep_the_newest_version() {
+        let (_, merge) = decide(&[("k", "x", "2")], Some(("x", "1")));
+        assert_eq!((merge.fates, merge.newer), (vec![Fate::Kept], vec![0]));
+        assert!(merge.changes.is_empty());
+    }
+
+    #[test]
+    fn a_change_keeps_what_was_and_where_to_look_before() {
+        let (_, merge) = decide(&[("k", "x\"", "2")], Some(("y", "2")));
+        let change = &merge.changes[0];
+        assert_eq!(change.old.as_deref(), Some(r#"{"a":"y"}"#));
+        assert_eq!(change.new, r#"{"a":"x\""}"#);
+        assert_eq!(change.previous, Some(7));
+    }
+}

@@ -1,0 +1,68 @@
+//! Staged records that cannot go on: into quarantine, and out of it again.
+
+use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+
+use super::batch::{Batch, Writer};
+use crate::base::Result;
+use crate::db::{Conn, Rows, quote};
+use crate::on_conn;
+
+const NEXT_ID: &str = "SELECT COALESCE(MAX(id), 0) + 1 FROM quarantine";
+const FORGET: &str = "DELETE FROM quarantine WHERE source_table = $1 AND row_id = $2";
+
+/// Where a staged record stood.
+type Place = (i64, String, String, i64);
+
+/// Sets aside the records of `batch` that have a reason. One that was set aside before and replayed is set aside anew.
+pub(super) async fn write(mut conn: Conn<'_>, writer: &Writer, batch: &Batch<'_>, at: DateTime<Utc>) -> Result<()> {
+    let mut bad: Vec<(i64, String)> = Vec::new();
+    for (row_id, reasons) in batch.row_ids.iter().zip(&batch.reasons) {
+        if !reasons.is_empty() {
+            bad.push((*row_id, serde_json::Value::from(reasons.clone()).to_string()));
+        }
+    }
+    if bad.is_empty() {
+        return Ok(());
+    }
+    for (row_id, _) in &bad {
+        on_conn!(conn.again(), c => {
+            sqlx::query(FORGET).bind(&writer.source_table).bind(row_id).execute(&mut *c).await.map(drop)
+        })?;
+    }
+    let sql = format!(
+        "SELECT s._row_id, s._file, s._file_hash, s._line FROM ({{rows}}) AS v CROSS JOIN {} AS s WHERE s._row_id = v.id",
+        quote(&writer.source_table)
+    );
+    let ids = Rows::new().int("id", bad.iter().map(|(row_id, _)| *row_id));
+    let mut places: Vec<Place> = ids.fetch(conn.again(), &sql).await?;
+    places.sort_unstable_by_key(|(row_id, ..)| *row_id);
+    let next: i64 = on_conn!(conn.again(), c => sqlx::query_scalar(AssertSqlSafe(NEXT_ID)).fetch_one(&mut *c).await)?;
+    insert(conn, writer, next, &bad, &places, at).await
+}
+
+async fn insert(
+    conn: Conn<'_>,
+    writer: &Writer,
+    next: i64,
+    bad: &[(i64, String)],
+    places: &[Place],
+    at: DateTime<Utc>,
+) -> Result<()> {
+    const COLUMNS: &str = "id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state";
+    let rows = Rows::new()
+        .int("id", next..next + bad.len() as i64)
+        .text("source_table", bad.iter().map(|_| writer.source_table.as_str()))
+        .text("file", places.iter().map(|place| place.1.as_str()))
+        .text("file_hash", places.iter().map(|place| place.2.as_str()))
+        .int("line", places.iter().map(|place| place.3))
+        .int("row_id", bad.iter().map(|(row_id, _)| *row_id))
+        .text("reasons", bad.iter().map(|(_, reasons)| reasons.as_str()))
+        .text("detail", bad.iter().map(|_| ""))
+        .text("run_id", bad.iter().map(|_| writer.run_id.as_str()))
+        .text("task_id", bad.iter().map(|_| writer.task_id.as_str()))
+        .time("at", bad.iter().map(|_| at))
+        .text("state", bad.iter().map(|_| "open"));
+    let sql = format!("INSERT INTO quarantine ({COLUMNS}) SELECT {COLUMNS} FROM ({{rows}}) AS v");
+    rows.execute(conn, &sql).await.map(drop)
+}

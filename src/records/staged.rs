@@ -1,0 +1,218 @@
+//! What `process` reads: staged records that wait, and what earlier batches of a task did.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Records;
+use super::declared::existing_columns;
+use crate::base::{Counts, Digest, Error, Result, RunId, TaskId, nearest, sha256};
+use crate::db::quote;
+use crate::on_conn;
+
+/// Columns of a staging table by the names a reader gave them.
+#[derive(Debug, Clone)]
+pub struct StagedColumns {
+    table: String,
+    /// The names in the table.
+    names: Vec<String>,
+}
+
+/// Staged records, in `_row_id` order.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// `_row_id` of each.
+    pub row_ids: Vec<i64>,
+    /// Column after column.
+    pub text: Vec<Vec<Option<String>>>,
+}
+
+/// What earlier batches of a task did, in this run.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Sum over the batches, by the main table.
+    pub counts: Counts,
+    /// The same by table.
+    pub tables: BTreeMap<String, Counts>,
+}
+
+impl StagedColumns {
+    /// The name in the table of the column that is asked for as number `index`.
+    pub fn name(&self, index: usize) -> &str {
+        &self.names[index]
+    }
+
+    fn list(&self, indexes: impl Iterator<Item = usize>) -> String {
+        indexes.map(|index| format!(", s.{}", quote(&self.names[index]))).collect()
+    }
+}
+
+impl Records {
+    /// Finds the columns `wanted` of staging table `table`, whatever the case of their letters.
+    ///
+    /// # Errors
+    /// When there is no such table, or it lacks a column; the hint names the nearest.
+    pub async fn staged_columns(&self, table: &str, wanted: &[String]) -> Result<StagedColumns> {
+        let mut read = self.read().await?;
+        let existing = existing_columns(read.conn()?, table).await?;
+        if existing.is_empty() {
+            return Err(Error::new(format!("staging table `{table}` does not exist"))
+                .hint("an `ingest` task before this one makes it; compare its `into` with `from`"));
+        }
+        let find = |name: &String| {
+            let known = existing.iter().find(|known| known.to_lowercase() == name.to_lowercase());
+            known.cloned().ok_or_else(|| {
+                let error = Error::new(format!("column `{name}` is not in staging table `{table}`"));
+                match nearest(name, existing.iter().map(String::as_str)) {
+                    Some(known) => error.hint(format!("did you mean `{known}`?")),
+                    None => error.hint("its columns are those of the file"),
+                }
+            })
+        };
+        Ok(StagedColumns {
+            table: table.to_owned(),
+            names: wanted.iter().map(find).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The next records behind row `after` that wait, at most `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unprocessed(&self, columns: &StagedColumns, after: i64, limit: u64) -> Result<Staged> {
+        let sql = format!(
+            "SELECT s._row_id{} FROM {} AS s WHERE NOT s._processed AND s._row_id > $1 ORDER BY s._row_id LIMIT $2",
+            columns.list(0..columns.names.len()),
+            quote(&columns.table)
+        );
+        let mut read = self.read().await?;
+        let width = columns.names.len();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        on_conn!(read.conn()?, c => {
+            let rows = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&mut *c).await?;
+            let mut staged = Staged { row_ids: Vec::with_capacity(rows.len()), text: vec![Vec::with_capacity(rows.len()); width] };
+            for row in &rows {
+                staged.row_ids.push(row.try_get_unchecked(0)?);
+                for (index, column) in staged.text.iter_mut().enumerate() {
+                    column.push(row.try_get_unchecked(index + 1)?);
+                }
+            }
+            Ok(staged)
+        })
+    }
+
+    /// Makes it cheap to look at groups of staged records: an index over the group's column and `sources`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn index_groups(&self, columns: &StagedColumns, within: usize, sources: &[usize]) -> Result<()> {
+        let names: Vec<String> = std::iter::once(&within)
+            .chain(sources.iter().filter(|source| **source != within))
+            .map(|index| quote(&columns.names[*index]))
+            .collect();
+        let names = names.join(", ");
+        let digest = sha256(&names).to_string();
+        let name = quote(&format!("{}_by_{}", columns.table, &digest[..8]));
+        let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({names})", quote(&columns.table));
+        let mut tx = self.begin().await?;
+        tx.conn()?.run_script(&sql).await?;
+        tx.commit().await
+    }
+
+    /// The groups among `groups` in which `sources` are not all alike.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn split_groups(&self, columns: &StagedColumns, within: usize, sources: &[usize], groups: &[&str]) -> Result<Vec<String>> {
+        let mut read = self.read().await?;
+        let group = format!("s.{}", quote(&columns.names[within]));
+        let differ: Vec<String> = sources
+            .iter()
+            .map(|index| format!("MIN(s.{0}) <> MAX(s.{0})", quote(&columns.names[*index])))
+            .collect();
+        if differ.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {group} FROM {} WHERE {group} = k.value GROUP BY {group} HAVING {}",
+            from_keys(read.conn()?.is_postgres(), &columns.table),
+            differ.join(" OR ")
+        );
+        let groups = serde_json::Value::from(groups).to_string();
+        Ok(on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await)?)
+    }
+
+    /// All staged records of the groups `groups`, processed or not, in `_row_id` order.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn group_rows(&self, columns: &StagedColumns, within: usize, groups: &[String]) -> Result<Vec<Vec<Option<String>>>> {
+        let mut read = self.read().await?;
+        let width = columns.names.len();
+        let sql = format!(
+            "SELECT s._row_id{} FROM {} WHERE s.{} = k.value ORDER BY s._row_id",
+            columns.list(0..width),
+            from_keys(read.conn()?.is_postgres(), &columns.table),
+            quote(&columns.names[within])
+        );
+        let groups = serde_json::Value::from(groups).to_string();
+        on_conn!(read.conn()?, c => {
+            let rows = sqlx::query(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await?;
+            let mut text = vec![Vec::with_capacity(rows.len()); width];
+            for row in &rows {
+                for (index, column) in text.iter_mut().enumerate() {
+                    column.push(row.try_get_unchecked(index + 1)?);
+                }
+            }
+            Ok(text)
+        })
+    }
+
+    /// What earlier batches of the task did in this run.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn progress_of(&self, run_id: &RunId, task_id: &TaskId) -> Result<Progress> {
+        const SQL: &str = "SELECT counts, tables FROM _batches WHERE run_id = $1 AND task_id = $2 ORDER BY batch";
+        let mut read = self.read().await?;
+        let rows: Vec<(String, String)> = on_conn!(read.conn()?, c => {
+            sqlx::query_as(SQL).bind(run_id.as_str()).bind(task_id.as_str()).fetch_all(&mut *c).await
+        })?;
+        let mut progress = Progress::default();
+        for (counts, tables) in rows {
+            progress.counts += parse::<Counts>(&counts)?;
+            for (table, counts) in parse::<BTreeMap<String, Counts>>(&tables)? {
+                *progress.tables.entry(table).or_default() += counts;
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Keeps the rules that a task applies, so that a row can be traced to them: the file, its text and its steps in words. Gives their name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn note_rules(&self, file: &str, text: &str, steps: &[String]) -> Result<Digest> {
+        const SQL: &str = "INSERT INTO _rules (digest, file, steps) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let digest = sha256(text);
+        let steps = serde_json::Value::from(steps).to_string();
+        let mut tx = self.begin().await?;
+        on_conn!(tx.conn()?, c => {
+            sqlx::query(SQL).bind(digest.to_string()).bind(file).bind(steps).execute(&mut *c).await.map(drop)
+        })?;
+        tx.commit().await?;
+        Ok(digest)
+    }
+}
+
+fn from_keys(postgres: bool, table: &str) -> String {
+    match postgres {
+        true => format!("json_array_elements_text($1::json) AS k(value) CROSS JOIN {} AS s", quote(table)),
+        false => format!("json_each($1) AS k CROSS JOIN {} AS s", quote(table)),
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::new("the counts of a batch cannot be read").because(error))
+}
