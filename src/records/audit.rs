@@ -34,7 +34,12 @@ const INSERT: &str = "INSERT INTO audit_log
     FROM ({rows}) AS v";
 
 /// Writes `changes` behind row `last` of the log.
-pub(super) async fn insert(conn: Conn<'_>, changes: &[Change], last: i64, stamp: &Stamp<'_>) -> Result<()> {
+pub(super) async fn insert(
+    conn: Conn<'_>,
+    changes: &[Change],
+    last: i64,
+    stamp: &Stamp<'_>,
+) -> Result<()> {
     let rows = Rows::new()
         .int("id", (last + 1)..=(last + changes.len() as i64))
         .text("table_name", changes.iter().map(|c| c.table.as_str()))
@@ -93,7 +98,8 @@ impl Chain {
     fn line(&mut self, line: &impl serde::Serialize) {
         self.0.update(b"\n");
         // texts and numbers cannot fail to be written as JSON
-        self.0.update(serde_json::to_string(line).unwrap_or_default());
+        self.0
+            .update(serde_json::to_string(line).unwrap_or_default());
     }
 
     pub fn digest(self) -> Digest {
@@ -102,7 +108,7 @@ impl Chain {
 }
 
 /// A row of `audit_log`, as it is.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
 pub struct AuditRow {
     /// Its number, from 1, without gaps.
     pub id: i64,
@@ -129,5 +135,4 @@ pub struct AuditRow {
 }
 
 /// Columns of [`AuditRow`].
-pub(super) const COLUMNS: &str =
-    "id, table_name, operation, record_id, changed_by, changed_at, old_values, new_values, _batch, _previous";
+pub(super) const COLUMNS: &str = "id, table_name, operation, record_id, changed_by, changed_at, old_values, new_values, _batch, _previous";

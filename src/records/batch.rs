@@ -57,7 +57,12 @@ impl Records {
     ///
     /// # Errors
     /// A transient one when another task has taken one of the records meanwhile; the database's otherwise. Nothing is kept then.
-    pub async fn write_batch(&self, writer: &Writer, mut batch: Batch<'_>, at: DateTime<Utc>) -> Result<Written> {
+    pub async fn write_batch(
+        &self,
+        writer: &Writer,
+        mut batch: Batch<'_>,
+        at: DateTime<Utc>,
+    ) -> Result<Written> {
         let mut tx = self.begin().await?;
         let head = Head::read(tx.conn()?).await?;
         let number = head.batch + 1;
@@ -87,7 +92,9 @@ impl Records {
         audit::insert(tx.conn()?, &changes, head.last_audit, &stamp).await?;
         set_aside::write(tx.conn()?, writer, &batch, at).await?;
         mark_processed(tx.conn()?, writer, batch.row_ids, &batch_id).await?;
-        head.next(&changes, &stamp).note(tx.conn()?, writer, &stamp, &written).await?;
+        head.next(&changes, &stamp)
+            .note(tx.conn()?, writer, &stamp, &written)
+            .await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -115,8 +122,10 @@ pub(super) struct Head {
 
 impl Head {
     async fn read(conn: Conn<'_>) -> Result<Self> {
-        const SQL: &str = "SELECT batch, last_audit, digest FROM _batches ORDER BY batch DESC LIMIT 1";
-        let row: Option<(i64, i64, String)> = on_conn!(conn, c => sqlx::query_as(SQL).fetch_optional(&mut *c).await)?;
+        const SQL: &str =
+            "SELECT batch, last_audit, digest FROM _batches ORDER BY batch DESC LIMIT 1";
+        let row: Option<(i64, i64, String)> =
+            on_conn!(conn, c => sqlx::query_as(SQL).fetch_optional(&mut *c).await)?;
         let (batch, last_audit, digest) = row.unwrap_or_default();
         Ok(Self {
             batch,
@@ -137,7 +146,13 @@ impl Head {
         }
     }
 
-    async fn note(&self, conn: Conn<'_>, writer: &Writer, stamp: &Stamp<'_>, written: &Written) -> Result<()> {
+    async fn note(
+        &self,
+        conn: Conn<'_>,
+        writer: &Writer,
+        stamp: &Stamp<'_>,
+        written: &Written,
+    ) -> Result<()> {
         const SQL: &str = "INSERT INTO _batches
             (batch, batch_id, run_id, task_id, try_number, source_table, rules, at, counts, tables, last_audit, digest)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -198,7 +213,12 @@ struct Link {
 }
 
 impl Link {
-    async fn new(conn: Conn<'_>, rows: &TableRows<'_>, number: usize, all: &[TableRows<'_>]) -> Result<Self> {
+    async fn new(
+        conn: Conn<'_>,
+        rows: &TableRows<'_>,
+        number: usize,
+        all: &[TableRows<'_>],
+    ) -> Result<Self> {
         let foreign = &rows.table.foreign_keys[number];
         let places: Vec<usize> = foreign
             .columns
@@ -208,7 +228,10 @@ impl Link {
         let mut keys: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
         let mut children = Vec::new();
         for (row, record) in rows.records.iter().enumerate() {
-            let key: Vec<Cell> = places.iter().map(|place| rows.row(row)[*place].clone()).collect();
+            let key: Vec<Cell> = places
+                .iter()
+                .map(|place| rows.row(row)[*place].clone())
+                .collect();
             if !key.iter().any(Cell::is_null) {
                 let id = record_id(&key);
                 children.push((*record, id.clone()));
@@ -225,16 +248,28 @@ impl Link {
             })
             .collect();
         let key_columns: Vec<&TableColumn> = key_columns.iter().collect();
-        let present = lookup::present(conn, &foreign.table, &key_columns, keys.values().map(Vec::as_slice)).await?;
+        let present = lookup::present(
+            conn,
+            &foreign.table,
+            &key_columns,
+            keys.values().map(Vec::as_slice),
+        )
+        .await?;
         let mut made: HashMap<String, Vec<usize>> = HashMap::new();
-        for parent in all.iter().filter(|parent| parent.table.name == foreign.table) {
+        for parent in all
+            .iter()
+            .filter(|parent| parent.table.name == foreign.table)
+        {
             let places: Vec<usize> = foreign
                 .parent_columns
                 .iter()
                 .filter_map(|name| parent.columns.iter().position(|c| c.name == *name))
                 .collect();
             for (row, record) in parent.records.iter().enumerate() {
-                let key: Vec<Cell> = places.iter().map(|place| parent.row(row)[*place].clone()).collect();
+                let key: Vec<Cell> = places
+                    .iter()
+                    .map(|place| parent.row(row)[*place].clone())
+                    .collect();
                 made.entry(record_id(&key)).or_default().push(*record);
             }
         }
@@ -248,7 +283,10 @@ impl Link {
     fn orphans(&self, live: &[bool]) -> Vec<usize> {
         let has_parent = |id: &String| {
             self.present.contains(id)
-                || self.made.get(id).is_some_and(|records| records.iter().any(|r| live[*r]))
+                || self
+                    .made
+                    .get(id)
+                    .is_some_and(|records| records.iter().any(|r| live[*r]))
         };
         self.children
             .iter()
@@ -340,7 +378,10 @@ async fn upsert(
     let mut names: Vec<&str> = rows.columns.iter().map(|c| c.name.as_str()).collect();
     names.extend(["_row_id", "_batch_id"]);
     if let Some(versions) = rows.versions {
-        values = values.text("_version", written.iter().map(|row| versions[*row].as_str()));
+        values = values.text(
+            "_version",
+            written.iter().map(|row| versions[*row].as_str()),
+        );
         names.push("_version");
     }
     for name in ["created_at", "updated_at"] {
@@ -349,7 +390,10 @@ async fn upsert(
             names.push(name);
         }
     }
-    values.execute(conn, &upsert_sql(rows, &names)).await.map(drop)
+    values
+        .execute(conn, &upsert_sql(rows, &names))
+        .await
+        .map(drop)
 }
 
 fn upsert_sql(rows: &TableRows<'_>, names: &[&str]) -> String {
@@ -393,8 +437,14 @@ async fn advance_versions(conn: Conn<'_>, rows: &TableRows<'_>, newer: &[usize])
     values.execute(conn, &sql).await.map(drop)
 }
 
-async fn mark_processed(conn: Conn<'_>, writer: &Writer, row_ids: &[i64], batch_id: &str) -> Result<()> {
-    let ids = serde_json::to_string(row_ids).map_err(|error| Error::new("row ids").because(error))?;
+async fn mark_processed(
+    conn: Conn<'_>,
+    writer: &Writer,
+    row_ids: &[i64],
+    batch_id: &str,
+) -> Result<()> {
+    let ids =
+        serde_json::to_string(row_ids).map_err(|error| Error::new("row ids").because(error))?;
     let list = match conn.is_postgres() {
         true => "SELECT value::bigint FROM json_array_elements_text($2::json) AS k(value)",
         false => "SELECT value FROM json_each($2)",
@@ -408,8 +458,11 @@ async fn mark_processed(conn: Conn<'_>, writer: &Writer, row_ids: &[i64], batch_
     })?;
     match marked == row_ids.len() as u64 {
         true => Ok(()),
-        false => Err(Error::new(format!("rows of `{}` were processed by another task meanwhile", writer.source_table))
-            .hint("a retry takes the rows that are left")
-            .transient()),
+        false => Err(Error::new(format!(
+            "rows of `{}` were processed by another task meanwhile",
+            writer.source_table
+        ))
+        .hint("a retry takes the rows that are left")
+        .transient()),
     }
 }

@@ -18,9 +18,9 @@ pub fn record_id(key: &[Cell]) -> String {
         [Cell::Text(text)] => text.to_string(),
         [one] => one.to_string(),
         parts => {
-            let parts = parts.iter().map(|part| {
-                part.to_string().replace('\\', "\\\\").replace('/', "\\/")
-            });
+            let parts = parts
+                .iter()
+                .map(|part| part.to_string().replace('\\', "\\\\").replace('/', "\\/"));
             parts.collect::<Vec<_>>().join("/")
         }
     }
@@ -41,26 +41,41 @@ pub(super) fn column<'a>(
                 _ => None,
             }),
         ),
-        CellType::Integer => rows.int(name, cells.map(|cell| match cell {
-            Cell::Integer(number) => Some(*number),
-            _ => None,
-        })),
-        CellType::Float => rows.float(name, cells.map(|cell| match cell {
-            Cell::Float(number) => Some(*number),
-            _ => None,
-        })),
-        CellType::Boolean => rows.bool(name, cells.map(|cell| match cell {
-            Cell::Boolean(value) => Some(*value),
-            _ => None,
-        })),
-        CellType::Date => rows.date(name, cells.map(|cell| match cell {
-            Cell::Date(date) => Some(*date),
-            _ => None,
-        })),
-        CellType::Timestamp => rows.time(name, cells.map(|cell| match cell {
-            Cell::Timestamp(time) => Some(*time),
-            _ => None,
-        })),
+        CellType::Integer => rows.int(
+            name,
+            cells.map(|cell| match cell {
+                Cell::Integer(number) => Some(*number),
+                _ => None,
+            }),
+        ),
+        CellType::Float => rows.float(
+            name,
+            cells.map(|cell| match cell {
+                Cell::Float(number) => Some(*number),
+                _ => None,
+            }),
+        ),
+        CellType::Boolean => rows.bool(
+            name,
+            cells.map(|cell| match cell {
+                Cell::Boolean(value) => Some(*value),
+                _ => None,
+            }),
+        ),
+        CellType::Date => rows.date(
+            name,
+            cells.map(|cell| match cell {
+                Cell::Date(date) => Some(*date),
+                _ => None,
+            }),
+        ),
+        CellType::Timestamp => rows.time(
+            name,
+            cells.map(|cell| match cell {
+                Cell::Timestamp(time) => Some(*time),
+                _ => None,
+            }),
+        ),
     }
 }
 
@@ -96,12 +111,31 @@ macro_rules! decode {
         let mut cells = Vec::with_capacity($types.len());
         for (index, cell_type) in $types.iter().enumerate() {
             cells.push(match cell_type {
-                CellType::Text => or_null($row.try_get_unchecked::<Option<String>, _>(index)?, |t| Cell::Text(t.into())),
-                CellType::Integer => or_null($row.try_get_unchecked::<Option<i64>, _>(index)?, Cell::Integer),
-                CellType::Float => or_null($row.try_get_unchecked::<Option<f64>, _>(index)?, Cell::Float),
-                CellType::Boolean => or_null($row.try_get_unchecked::<Option<bool>, _>(index)?, Cell::Boolean),
-                CellType::Date => or_null($row.try_get_unchecked::<Option<NaiveDate>, _>(index)?, Cell::Date),
-                CellType::Timestamp => or_null($row.try_get_unchecked::<Option<DateTime<Utc>>, _>(index)?, Cell::Timestamp),
+                CellType::Text => {
+                    or_null($row.try_get_unchecked::<Option<String>, _>(index)?, |t| {
+                        Cell::Text(t.into())
+                    })
+                }
+                CellType::Integer => or_null(
+                    $row.try_get_unchecked::<Option<i64>, _>(index)?,
+                    Cell::Integer,
+                ),
+                CellType::Float => or_null(
+                    $row.try_get_unchecked::<Option<f64>, _>(index)?,
+                    Cell::Float,
+                ),
+                CellType::Boolean => or_null(
+                    $row.try_get_unchecked::<Option<bool>, _>(index)?,
+                    Cell::Boolean,
+                ),
+                CellType::Date => or_null(
+                    $row.try_get_unchecked::<Option<NaiveDate>, _>(index)?,
+                    Cell::Date,
+                ),
+                CellType::Timestamp => or_null(
+                    $row.try_get_unchecked::<Option<DateTime<Utc>>, _>(index)?,
+                    Cell::Timestamp,
+                ),
             });
         }
         Ok(cells)
@@ -121,7 +155,12 @@ pub(super) fn decode_postgres(row: &PgRow, types: &[CellType]) -> sqlx::Result<V
 }
 
 /// Runs a query with one text parameter whose columns have the given types.
-pub(super) async fn fetch(conn: Conn<'_>, sql: &str, parameter: &str, types: &[CellType]) -> Result<Vec<Vec<Cell>>> {
+pub(super) async fn fetch(
+    conn: Conn<'_>,
+    sql: &str,
+    parameter: &str,
+    types: &[CellType],
+) -> Result<Vec<Vec<Cell>>> {
     let sql = AssertSqlSafe(sql);
     let rows: sqlx::Result<Vec<_>> = match conn {
         Conn::Sqlite(c) => {

@@ -24,7 +24,10 @@ pub(super) async fn existing<'a>(
     columns: &[&TableColumn],
     keys: impl Iterator<Item = &'a [Cell]>,
 ) -> Result<HashMap<String, Existing>> {
-    let names = key.iter().chain(columns).map(|c| format!("t.{}", quote(&c.name)));
+    let names = key
+        .iter()
+        .chain(columns)
+        .map(|c| format!("t.{}", quote(&c.name)));
     let names: Vec<String> = names.collect();
     let list = format!("{}, t._version, t._batch_id", names.join(", "));
     let mut types: Vec<CellType> = key.iter().chain(columns).map(|c| c.cell_type).collect();
@@ -54,7 +57,10 @@ pub(super) async fn present<'a>(
     key: &[&TableColumn],
     keys: impl Iterator<Item = &'a [Cell]>,
 ) -> Result<Vec<String>> {
-    let names: Vec<String> = key.iter().map(|c| format!("t.{}", quote(&c.name))).collect();
+    let names: Vec<String> = key
+        .iter()
+        .map(|c| format!("t.{}", quote(&c.name)))
+        .collect();
     let types: Vec<CellType> = key.iter().map(|c| c.cell_type).collect();
     let sql = select(conn.is_postgres(), table, key, &names.join(", "));
     let rows = fetch(conn, &sql, &keys_json(keys), &types).await?;
@@ -70,15 +76,25 @@ fn select(postgres: bool, table: &str, key: &[&TableColumn], list: &str) -> Stri
     let equal = key.iter().enumerate().map(|(index, column)| {
         let name = quote(&column.name);
         match postgres {
-            true => format!("t.{name} = ({})::{}", part(index), postgres_type(column.cell_type)),
+            true => format!(
+                "t.{name} = ({})::{}",
+                part(index),
+                postgres_type(column.cell_type)
+            ),
             false => format!("t.{name} = {}", part(index)),
         }
     });
     let equal = equal.collect::<Vec<_>>().join(" AND ");
     let table = quote(table);
     match (postgres, key.len()) {
-        (false, _) => format!("SELECT {list} FROM json_each($1) AS k CROSS JOIN {table} AS t WHERE {equal}"),
-        (true, 1) => format!("SELECT {list} FROM json_array_elements_text($1::json) AS k(value) JOIN {table} AS t ON {equal}"),
-        (true, _) => format!("SELECT {list} FROM json_array_elements($1::json) AS k(value) JOIN {table} AS t ON {equal}"),
+        (false, _) => {
+            format!("SELECT {list} FROM json_each($1) AS k CROSS JOIN {table} AS t WHERE {equal}")
+        }
+        (true, 1) => format!(
+            "SELECT {list} FROM json_array_elements_text($1::json) AS k(value) JOIN {table} AS t ON {equal}"
+        ),
+        (true, _) => format!(
+            "SELECT {list} FROM json_array_elements($1::json) AS k(value) JOIN {table} AS t ON {equal}"
+        ),
     }
 }

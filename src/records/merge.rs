@@ -102,7 +102,11 @@ pub(super) struct Merge {
 }
 
 /// Holds the winners against the rows that exist.
-pub(super) fn merge(rows: &TableRows<'_>, winners: &[Winner], existing: &HashMap<String, Existing>) -> Merge {
+pub(super) fn merge(
+    rows: &TableRows<'_>,
+    winners: &[Winner],
+    existing: &HashMap<String, Existing>,
+) -> Merge {
     let mut merge = Merge::default();
     for winner in winners {
         let fate = match existing.get(&winner.id) {

@@ -15,11 +15,19 @@ const FORGET: &str = "DELETE FROM quarantine WHERE source_table = $1 AND row_id 
 type Place = (i64, String, String, i64);
 
 /// Sets aside the records of `batch` that have a reason. One that was set aside before and replayed is set aside anew.
-pub(super) async fn write(mut conn: Conn<'_>, writer: &Writer, batch: &Batch<'_>, at: DateTime<Utc>) -> Result<()> {
+pub(super) async fn write(
+    mut conn: Conn<'_>,
+    writer: &Writer,
+    batch: &Batch<'_>,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let mut bad: Vec<(i64, String)> = Vec::new();
     for (row_id, reasons) in batch.row_ids.iter().zip(&batch.reasons) {
         if !reasons.is_empty() {
-            bad.push((*row_id, serde_json::Value::from(reasons.clone()).to_string()));
+            bad.push((
+                *row_id,
+                serde_json::Value::from(reasons.clone()).to_string(),
+            ));
         }
     }
     if bad.is_empty() {
@@ -52,7 +60,10 @@ async fn insert(
     const COLUMNS: &str = "id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state";
     let rows = Rows::new()
         .int("id", next..next + bad.len() as i64)
-        .text("source_table", bad.iter().map(|_| writer.source_table.as_str()))
+        .text(
+            "source_table",
+            bad.iter().map(|_| writer.source_table.as_str()),
+        )
         .text("file", places.iter().map(|place| place.1.as_str()))
         .text("file_hash", places.iter().map(|place| place.2.as_str()))
         .int("line", places.iter().map(|place| place.3))

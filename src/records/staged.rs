@@ -44,7 +44,9 @@ impl StagedColumns {
     }
 
     fn list(&self, indexes: impl Iterator<Item = usize>) -> String {
-        indexes.map(|index| format!(", s.{}", quote(&self.names[index]))).collect()
+        indexes
+            .map(|index| format!(", s.{}", quote(&self.names[index])))
+            .collect()
     }
 }
 
@@ -57,13 +59,19 @@ impl Records {
         let mut read = self.read().await?;
         let existing = existing_columns(read.conn()?, table).await?;
         if existing.is_empty() {
-            return Err(Error::new(format!("staging table `{table}` does not exist"))
-                .hint("an `ingest` task before this one makes it; compare its `into` with `from`"));
+            return Err(
+                Error::new(format!("staging table `{table}` does not exist")).hint(
+                    "an `ingest` task before this one makes it; compare its `into` with `from`",
+                ),
+            );
         }
         let find = |name: &String| {
-            let known = existing.iter().find(|known| known.to_lowercase() == name.to_lowercase());
+            let known = existing
+                .iter()
+                .find(|known| known.to_lowercase() == name.to_lowercase());
             known.cloned().ok_or_else(|| {
-                let error = Error::new(format!("column `{name}` is not in staging table `{table}`"));
+                let error =
+                    Error::new(format!("column `{name}` is not in staging table `{table}`"));
                 match nearest(name, existing.iter().map(String::as_str)) {
                     Some(known) => error.hint(format!("did you mean `{known}`?")),
                     None => error.hint("its columns are those of the file"),
@@ -80,7 +88,12 @@ impl Records {
     ///
     /// # Errors
     /// The database's.
-    pub async fn unprocessed(&self, columns: &StagedColumns, after: i64, limit: u64) -> Result<Staged> {
+    pub async fn unprocessed(
+        &self,
+        columns: &StagedColumns,
+        after: i64,
+        limit: u64,
+    ) -> Result<Staged> {
         let sql = format!(
             "SELECT s._row_id{} FROM {} AS s WHERE NOT s._processed AND s._row_id > $1 ORDER BY s._row_id LIMIT $2",
             columns.list(0..columns.names.len()),
@@ -106,7 +119,12 @@ impl Records {
     ///
     /// # Errors
     /// The database's.
-    pub async fn index_groups(&self, columns: &StagedColumns, within: usize, sources: &[usize]) -> Result<()> {
+    pub async fn index_groups(
+        &self,
+        columns: &StagedColumns,
+        within: usize,
+        sources: &[usize],
+    ) -> Result<()> {
         let names: Vec<String> = std::iter::once(&within)
             .chain(sources.iter().filter(|source| **source != within))
             .map(|index| quote(&columns.names[*index]))
@@ -114,7 +132,10 @@ impl Records {
         let names = names.join(", ");
         let digest = sha256(&names).to_string();
         let name = quote(&format!("{}_by_{}", columns.table, &digest[..8]));
-        let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({names})", quote(&columns.table));
+        let sql = format!(
+            "CREATE INDEX IF NOT EXISTS {name} ON {} ({names})",
+            quote(&columns.table)
+        );
         let mut tx = self.begin().await?;
         tx.conn()?.run_script(&sql).await?;
         tx.commit().await
@@ -124,7 +145,13 @@ impl Records {
     ///
     /// # Errors
     /// The database's.
-    pub async fn split_groups(&self, columns: &StagedColumns, within: usize, sources: &[usize], groups: &[&str]) -> Result<Vec<String>> {
+    pub async fn split_groups(
+        &self,
+        columns: &StagedColumns,
+        within: usize,
+        sources: &[usize],
+        groups: &[&str],
+    ) -> Result<Vec<String>> {
         let mut read = self.read().await?;
         let group = format!("s.{}", quote(&columns.names[within]));
         let differ: Vec<String> = sources
@@ -140,14 +167,21 @@ impl Records {
             differ.join(" OR ")
         );
         let groups = serde_json::Value::from(groups).to_string();
-        Ok(on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await)?)
+        Ok(
+            on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await)?,
+        )
     }
 
     /// All staged records of the groups `groups`, processed or not, in `_row_id` order.
     ///
     /// # Errors
     /// The database's.
-    pub async fn group_rows(&self, columns: &StagedColumns, within: usize, groups: &[String]) -> Result<Vec<Vec<Option<String>>>> {
+    pub async fn group_rows(
+        &self,
+        columns: &StagedColumns,
+        within: usize,
+        groups: &[String],
+    ) -> Result<Vec<Vec<Option<String>>>> {
         let mut read = self.read().await?;
         let width = columns.names.len();
         let sql = format!(
@@ -174,7 +208,8 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn progress_of(&self, run_id: &RunId, task_id: &TaskId) -> Result<Progress> {
-        const SQL: &str = "SELECT counts, tables FROM _batches WHERE run_id = $1 AND task_id = $2 ORDER BY batch";
+        const SQL: &str =
+            "SELECT counts, tables FROM _batches WHERE run_id = $1 AND task_id = $2 ORDER BY batch";
         let mut read = self.read().await?;
         let rows: Vec<(String, String)> = on_conn!(read.conn()?, c => {
             sqlx::query_as(SQL).bind(run_id.as_str()).bind(task_id.as_str()).fetch_all(&mut *c).await
@@ -194,7 +229,8 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn note_rules(&self, file: &str, text: &str, steps: &[String]) -> Result<Digest> {
-        const SQL: &str = "INSERT INTO _rules (digest, file, steps) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        const SQL: &str =
+            "INSERT INTO _rules (digest, file, steps) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         let digest = sha256(text);
         let steps = serde_json::Value::from(steps).to_string();
         let mut tx = self.begin().await?;
@@ -208,11 +244,15 @@ impl Records {
 
 fn from_keys(postgres: bool, table: &str) -> String {
     match postgres {
-        true => format!("json_array_elements_text($1::json) AS k(value) CROSS JOIN {} AS s", quote(table)),
+        true => format!(
+            "json_array_elements_text($1::json) AS k(value) CROSS JOIN {} AS s",
+            quote(table)
+        ),
         false => format!("json_each($1) AS k CROSS JOIN {} AS s", quote(table)),
     }
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::new("the counts of a batch cannot be read").because(error))
+    serde_json::from_str(text)
+        .map_err(|error| Error::new("the counts of a batch cannot be read").because(error))
 }

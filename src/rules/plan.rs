@@ -78,11 +78,17 @@ impl Target {
 
     /// Whether each row of `child` comes with a row of this target whose columns `parent_columns` equal its `columns`: both are made by the
     /// same expressions from the same rows, or this one from every record.
-    pub fn always_comes_with(&self, child: &Self, columns: &[String], parent_columns: &[String]) -> bool {
+    pub fn always_comes_with(
+        &self,
+        child: &Self,
+        columns: &[String],
+        parent_columns: &[String],
+    ) -> bool {
         let same_rows = self.row_set.is_none() || self.row_set == child.row_set;
         let condition = self.condition.as_ref().map(Expression::text);
         let same_condition = condition.is_none()
-            || (self.row_set == child.row_set && condition == child.condition.as_ref().map(Expression::text));
+            || (self.row_set == child.row_set
+                && condition == child.condition.as_ref().map(Expression::text));
         let same_keys = columns.iter().zip(parent_columns).all(|(column, parent)| {
             let made_by = child.expression(column);
             made_by.is_some() && made_by == self.expression(parent)

@@ -35,8 +35,14 @@ pub struct Process {
 impl Operator for Process {
     fn check(&self, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        if self.batch_size.is_some_and(|size| !(1..=100_000).contains(&size)) {
-            flaws.push(Flaw::at("/batch_size", "expected a whole number from 1 to 100000"));
+        if self
+            .batch_size
+            .is_some_and(|size| !(1..=100_000).contains(&size))
+        {
+            flaws.push(Flaw::at(
+                "/batch_size",
+                "expected a whole number from 1 to 100000",
+            ));
         }
         if let Err(error) = files.text(&self.targets) {
             let flaw = Flaw::at("/targets", error.to_string());
@@ -59,8 +65,14 @@ impl Operator for Process {
 
     async fn run(&self, context: &TaskContext) -> Result<Verdict, TaskError> {
         let prepared = Prepared::new(&self.from, &self.targets, context).await?;
-        let batch_size = self.batch_size.unwrap_or(context.settings.records.batch_size).max(1) as usize;
-        let before = prepared.records.progress_of(&context.run_id, &context.task_id).await?;
+        let batch_size = self
+            .batch_size
+            .unwrap_or(context.settings.records.batch_size)
+            .max(1) as usize;
+        let before = prepared
+            .records
+            .progress_of(&context.run_id, &context.task_id)
+            .await?;
         let left = match self.max_rows {
             0 => u64::MAX,
             most => most.saturating_sub(before.counts.read),
@@ -68,7 +80,8 @@ impl Operator for Process {
         let mut shaping = Shaping::start(prepared.clone(), batch_size, left);
         let mut done = before;
         while let Some(chunk) = next(&mut shaping, context).await? {
-            self.write(&prepared, &chunk, batch_size, context, &mut done).await?;
+            self.write(&prepared, &chunk, batch_size, context, &mut done)
+                .await?;
         }
         Ok(Verdict::Done(Outcome {
             counts: done.counts,
@@ -100,13 +113,18 @@ impl Process {
                 return Err(TaskError::Cancelled);
             }
             let batch = chunk.batch(prepared, start, batch_size);
-            let written = prepared.records.write_batch(&writer, batch, context.clock.now()).await?;
+            let written = prepared
+                .records
+                .write_batch(&writer, batch, context.clock.now())
+                .await?;
             done.counts += written.counts;
             for (table, counts) in written.tables {
                 *done.tables.entry(table).or_default() += counts;
             }
         }
-        context.log.info("records processed", json!({"so_far": done.counts}));
+        context
+            .log
+            .info("records processed", json!({"so_far": done.counts}));
         Ok(())
     }
 }

@@ -34,7 +34,9 @@ impl Prepared {
     /// Compiles `targets` and finds its columns in staging table `from`.
     pub async fn new(from: &str, targets: &str, context: &TaskContext) -> Result<Self> {
         let plan = compile(targets, &context.dag, &context.files).map_err(first)?;
-        let records = context.records.with_tables(tables_sql(&context.dag, &context.files)?);
+        let records = context
+            .records
+            .with_tables(tables_sql(&context.dag, &context.files)?);
         let schema = records.schema().await?;
         let columns = records.staged_columns(from, &plan.staged).await?;
         for agreement in &plan.agreements {
@@ -67,15 +69,20 @@ pub fn compile(targets: &str, dag: &Dag, files: &DagFiles) -> Result<Plan, Vec<P
     let sql = tables_sql(dag, files).map_err(|error| whole_file("dag.yaml", error))?;
     let schema = schema_from_sql(&sql)
         .map_err(|error| whole_file(dag.tables.as_deref().unwrap_or("dag.yaml"), error))?;
-    let text = files.text(targets).map_err(|error| whole_file(targets, error))?;
+    let text = files
+        .text(targets)
+        .map_err(|error| whole_file(targets, error))?;
     Plan::compile(targets, text, &schema, &|file| files.text(file).cloned())
 }
 
 fn tables_sql(dag: &Dag, files: &DagFiles) -> Result<Arc<str>> {
     match &dag.tables {
         Some(file) => files.text(file).cloned(),
-        None => Err(Error::new(format!("dag `{}` declares no tables to write to", dag.dag_id))
-            .hint("add `tables: tables.sql` and the file with its CREATE TABLE statements")),
+        None => Err(Error::new(format!(
+            "dag `{}` declares no tables to write to",
+            dag.dag_id
+        ))
+        .hint("add `tables: tables.sql` and the file with its CREATE TABLE statements")),
     }
 }
 
@@ -103,8 +110,10 @@ fn bind(plan: &Plan, schema: &Schema) -> Result<Vec<BoundTarget>> {
             }
         }
         let Some(place) = ready else {
-            return Err(Error::new("the tables of the targets refer to each other in a circle")
-                .hint("drop one of the foreign keys"));
+            return Err(
+                Error::new("the tables of the targets refer to each other in a circle")
+                    .hint("drop one of the foreign keys"),
+            );
         };
         bound.push(bind_one(plan, schema, left.remove(place))?);
     }
@@ -114,7 +123,10 @@ fn bind(plan: &Plan, schema: &Schema) -> Result<Vec<BoundTarget>> {
 fn bind_one(plan: &Plan, schema: &Schema, number: usize) -> Result<BoundTarget> {
     let target = &plan.targets[number];
     let table = schema.table(&target.table)?;
-    let columns = target.columns.iter().map(|column| table.column(&column.name).cloned());
+    let columns = target
+        .columns
+        .iter()
+        .map(|column| table.column(&column.name).cloned());
     let gives = |name: &String| target.columns.iter().any(|column| column.name == *name);
     let comes_along = |parent: &Target, foreign: &crate::base::ForeignKey| {
         parent.table == foreign.table
@@ -125,7 +137,12 @@ fn bind_one(plan: &Plan, schema: &Schema, number: usize) -> Result<BoundTarget> 
         .iter()
         .enumerate()
         .filter(|(_, foreign)| foreign.columns.iter().all(gives))
-        .filter(|(_, foreign)| !plan.targets.iter().any(|parent| comes_along(parent, foreign)))
+        .filter(|(_, foreign)| {
+            !plan
+                .targets
+                .iter()
+                .any(|parent| comes_along(parent, foreign))
+        })
         .map(|(number, _)| number);
     Ok(BoundTarget {
         target: number,

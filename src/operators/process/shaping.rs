@@ -28,7 +28,10 @@ impl Shaping {
         let (sender, chunks) = mpsc::channel(1);
         let size = batch_size * CHUNK.div_ceil(batch_size);
         let worker = tokio::spawn(async move {
-            let mut reading = Reading { after: i64::MIN, left };
+            let mut reading = Reading {
+                after: i64::MIN,
+                left,
+            };
             loop {
                 let chunk = reading.next(&prepared, size as u64).await.transpose();
                 let Some(chunk) = chunk else { return };
@@ -61,7 +64,10 @@ impl Reading {
         if limit == 0 {
             return Ok(None);
         }
-        let staged = prepared.records.unprocessed(&prepared.columns, self.after, limit).await?;
+        let staged = prepared
+            .records
+            .unprocessed(&prepared.columns, self.after, limit)
+            .await?;
         let Some(last) = staged.row_ids.last() else {
             return Ok(None);
         };
@@ -75,7 +81,9 @@ impl Reading {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let result = tokio::task::spawn_blocking(work).await;
     result.unwrap_or_else(|_| Err(Error::new("the shaping of a batch stopped")))
 }
@@ -96,15 +104,27 @@ async fn reference(
     staged: &Staged,
 ) -> Result<HashMap<String, String>> {
     let (within, sources) = prepared.plan.places(agreement);
-    let groups: BTreeSet<&str> = staged.text[within].iter().flatten().map(String::as_str).collect();
+    let groups: BTreeSet<&str> = staged.text[within]
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     let groups: Vec<&str> = groups.into_iter().collect();
     let mut split = Vec::new();
     for groups in groups.chunks(GROUPS) {
-        split.extend(prepared.records.split_groups(&prepared.columns, within, &sources, groups).await?);
+        split.extend(
+            prepared
+                .records
+                .split_groups(&prepared.columns, within, &sources, groups)
+                .await?,
+        );
     }
     let mut reference = HashMap::new();
     for groups in split.chunks(GROUPS) {
-        let rows = prepared.records.group_rows(&prepared.columns, within, groups).await?;
+        let rows = prepared
+            .records
+            .group_rows(&prepared.columns, within, groups)
+            .await?;
         let plan = prepared.plan.clone();
         reference.extend(blocking(move || plan.reference(number, rows)).await?);
     }
@@ -130,14 +150,21 @@ impl Chunk {
         let tables = prepared.tables.iter().filter_map(|bound| {
             let target = &plan.targets[bound.target];
             let rows = &self.shaped.targets[bound.target];
-            let first = rows.records.partition_point(|record| (*record as usize) < start);
-            let last = rows.records.partition_point(|record| (*record as usize) < end);
+            let first = rows
+                .records
+                .partition_point(|record| (*record as usize) < start);
+            let last = rows
+                .records
+                .partition_point(|record| (*record as usize) < end);
             let width = bound.columns.len();
             Some(TableRows {
                 table: prepared.schema.table(&target.table).ok()?,
                 columns: &bound.columns,
                 keys: target.keys,
-                records: rows.records[first..last].iter().map(|record| *record as usize - start).collect(),
+                records: rows.records[first..last]
+                    .iter()
+                    .map(|record| *record as usize - start)
+                    .collect(),
                 cells: &rows.cells[first * width..last * width],
                 versions: target.is_versioned().then(|| &rows.versions[first..last]),
                 parents: bound.parents.clone(),
@@ -145,9 +172,16 @@ impl Chunk {
         });
         Batch {
             row_ids: &self.row_ids[start..end],
-            reasons: self.shaped.reasons[start..end].iter().map(|reasons| plan.words(*reasons)).collect(),
+            reasons: self.shaped.reasons[start..end]
+                .iter()
+                .map(|reasons| plan.words(*reasons))
+                .collect(),
             tables: tables.collect(),
-            main: prepared.tables.iter().position(|bound| bound.target == 0).unwrap_or(0),
+            main: prepared
+                .tables
+                .iter()
+                .position(|bound| bound.target == 0)
+                .unwrap_or(0),
         }
     }
 }

@@ -1,0 +1,112 @@
+//! The tables of a records database by what they are for, and the types of their columns.
+
+use sqlx::AssertSqlSafe;
+
+use super::Records;
+use super::declared::existing_columns;
+use crate::base::{CellType, Result, Schema};
+use crate::db::{Conn, quote};
+use crate::on_conn;
+
+/// Columns that Galen adds, by their type; all other columns of staging are text.
+const INTEGERS: [&str; 5] = ["_row_id", "_line", "_batch", "_previous", "row_id"];
+const TIMES: [&str; 3] = ["_loaded_at", "changed_at", "at"];
+
+/// A table in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TableInfo {
+    /// Its name.
+    pub table: String,
+    /// `staging`, `op` or `quarantine`.
+    pub layer: &'static str,
+    /// Its rows now.
+    pub rows: u64,
+    /// Its key columns, joined by commas.
+    pub key: String,
+}
+
+/// Columns, types and key of a table.
+pub(super) struct Kinds {
+    pub columns: Vec<(String, CellType)>,
+    pub key: Vec<String>,
+}
+
+impl Records {
+    /// The tables that hold data: staging, operational and quarantine, each with its number of rows.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tables(&self) -> Result<Vec<TableInfo>> {
+        let schema = self.schema().await?;
+        let mut read = self.read().await?;
+        let mut tables: Vec<(String, &'static str, String)> = Vec::new();
+        for name in staging_tables(read.conn()?).await? {
+            tables.push((name, "staging", "_row_id".to_owned()));
+        }
+        for table in schema.tables() {
+            tables.push((table.name.clone(), "op", table.key.join(",")));
+        }
+        tables.push(("audit_log".to_owned(), "op", "id".to_owned()));
+        tables.push(("quarantine".to_owned(), "quarantine", "id".to_owned()));
+        let mut infos = Vec::new();
+        for (table, layer, key) in tables {
+            let sql = format!("SELECT COUNT(*) FROM {}", quote(&table));
+            let rows: i64 = on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *c).await)?;
+            infos.push(TableInfo {
+                table,
+                layer,
+                rows: rows as u64,
+                key,
+            });
+        }
+        Ok(infos)
+    }
+}
+
+/// Staging tables are those with the columns of one.
+async fn staging_tables(conn: Conn<'_>) -> Result<Vec<String>> {
+    const SQLITE: &str = "SELECT t.name FROM sqlite_schema t, pragma_table_info(t.name) c
+        WHERE t.type = 'table' AND c.name = '_processed' ORDER BY t.name";
+    const POSTGRES: &str = "SELECT table_name::text FROM information_schema.columns
+        WHERE table_schema = current_schema() AND column_name = '_processed' ORDER BY table_name COLLATE \"C\"";
+    let sql = if conn.is_postgres() { POSTGRES } else { SQLITE };
+    Ok(on_conn!(conn, c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *c).await)?)
+}
+
+/// What is known of `table`; `None` when there is no such table.
+pub(super) async fn kinds(conn: Conn<'_>, schema: &Schema, table: &str) -> Result<Option<Kinds>> {
+    let names = existing_columns(conn, table).await?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let declared = schema.table(table).ok();
+    let columns = names.into_iter().map(|name| {
+        let declared = declared.and_then(|table| table.column(&name).ok());
+        let cell_type = declared.map_or_else(|| own_type(table, &name), |column| column.cell_type);
+        (name, cell_type)
+    });
+    Ok(Some(Kinds {
+        columns: columns.collect(),
+        key: match (declared, table) {
+            (Some(table), _) => table.key.clone(),
+            (None, "audit_log" | "quarantine") => vec!["id".to_owned()],
+            _ => vec!["_row_id".to_owned()],
+        },
+    }))
+}
+
+/// Type of a column that the DAG did not declare.
+fn own_type(table: &str, name: &str) -> CellType {
+    let is_galens = matches!(table, "audit_log" | "quarantine");
+    match name {
+        "id" | "line" if is_galens => CellType::Integer,
+        "_processed" => CellType::Boolean,
+        name if INTEGERS.contains(&name) && (is_galens || name.starts_with('_')) => {
+            CellType::Integer
+        }
+        name if TIMES.contains(&name) && (is_galens || name.starts_with('_')) => {
+            CellType::Timestamp
+        }
+        _ => CellType::Text,
+    }
+}

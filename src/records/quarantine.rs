@@ -1,0 +1,158 @@
+//! Looks into quarantine, and lets records go through again.
+
+use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+
+use super::Records;
+use crate::base::{Error, Result};
+use crate::db::quote;
+use crate::on_conn;
+
+/// A record in quarantine. Its text stays in staging, or in `raw`.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, serde::Serialize)]
+pub struct Quarantined {
+    /// Its number.
+    pub id: i64,
+    /// The staging table it was meant for or is in.
+    pub source_table: String,
+    /// Its file.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub file_hash: String,
+    /// Its first line in the file.
+    pub line: i64,
+    /// Its staging row; `None` when it could not be read.
+    pub row_id: Option<i64>,
+    /// The reasons, a JSON array.
+    pub reasons: String,
+    /// What was expected, without values.
+    pub detail: String,
+    /// The run that set it aside.
+    pub run_id: String,
+    /// And its task.
+    pub task_id: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `open`, or `replayed`: it went through again.
+    pub state: String,
+}
+
+/// Which records of quarantine are meant.
+#[derive(Debug, Clone, Default)]
+pub struct QuarantineFilter {
+    /// Of this staging table only.
+    pub source_table: Option<String>,
+    /// With this reason only.
+    pub reason: Option<String>,
+    /// Those that went through again, too.
+    pub replayed: bool,
+}
+
+/// What a replay set in motion.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records that the next `process` task takes again.
+    pub waiting: u64,
+    /// Records that could not be read, and can only be delivered anew.
+    pub unreadable: u64,
+    /// The staging tables in which records wait.
+    pub tables: Vec<String>,
+}
+
+const COLUMNS: &str =
+    "id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state";
+/// Reasons are JSON texts between quotes, so that one is found as such.
+const MATCHING: &str = "($1 IS NULL OR source_table = $1) AND ($2 IS NULL OR reasons LIKE $2)";
+
+impl QuarantineFilter {
+    fn pattern(&self) -> Option<String> {
+        self.reason.as_ref().map(|reason| format!("%\"{reason}\"%"))
+    }
+}
+
+impl Records {
+    /// Records in quarantine, by number, at most `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn quarantined(
+        &self,
+        filter: &QuarantineFilter,
+        limit: u64,
+    ) -> Result<Vec<Quarantined>> {
+        let state = if filter.replayed {
+            ""
+        } else {
+            " AND state = 'open'"
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM quarantine WHERE {MATCHING}{state} ORDER BY id LIMIT $3"
+        );
+        let mut read = self.read().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(
+            on_conn!(read.conn()?, c => sqlx::query_as(AssertSqlSafe(sql))
+            .bind(&filter.source_table).bind(filter.pattern()).bind(limit)
+            .fetch_all(&mut *c).await)?,
+        )
+    }
+
+    /// The record `id`, with its bytes when it could not be read.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn quarantined_record(&self, id: i64) -> Result<(Quarantined, Option<Vec<u8>>)> {
+        let mut read = self.read().await?;
+        let sql = format!("SELECT {COLUMNS} FROM quarantine WHERE id = $1");
+        let found: Option<Quarantined> = on_conn!(read.conn()?, c => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *c).await
+        })?;
+        let found = found.ok_or_else(|| {
+            Error::new(format!("record {id} is not in quarantine"))
+                .hint("`galen quarantine list` shows the numbers")
+        })?;
+        const RAW: &str = "SELECT raw FROM quarantine WHERE id = $1";
+        let raw =
+            on_conn!(read.conn()?, c => sqlx::query_scalar(RAW).bind(id).fetch_one(&mut *c).await)?;
+        Ok((found, raw))
+    }
+
+    /// Lets open records go through again: the next `process` task of their staging table takes them, and those that still fail come back
+    /// with their reasons.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn replay(&self, filter: &QuarantineFilter) -> Result<Replayed> {
+        let mut tx = self.begin().await?;
+        let tables_sql = format!(
+            "SELECT DISTINCT source_table FROM quarantine WHERE {MATCHING} AND state = 'open' AND row_id IS NOT NULL ORDER BY source_table"
+        );
+        let tables: Vec<String> = on_conn!(tx.conn()?, c => sqlx::query_scalar(AssertSqlSafe(tables_sql))
+            .bind(&filter.source_table).bind(filter.pattern()).fetch_all(&mut *c).await)?;
+        for table in &tables {
+            let sql = format!(
+                "UPDATE {} SET _processed = FALSE, _batch_id = NULL WHERE _row_id IN
+                 (SELECT row_id FROM quarantine WHERE source_table = $1 AND ($2 IS NULL OR reasons LIKE $2) AND state = 'open')",
+                quote(table)
+            );
+            on_conn!(tx.conn()?, c => sqlx::query(AssertSqlSafe(sql))
+                .bind(table).bind(filter.pattern()).execute(&mut *c).await.map(drop))?;
+        }
+        let unreadable_sql = format!(
+            "SELECT COUNT(*) FROM quarantine WHERE {MATCHING} AND state = 'open' AND row_id IS NULL"
+        );
+        let unreadable: i64 = on_conn!(tx.conn()?, c => sqlx::query_scalar(AssertSqlSafe(unreadable_sql))
+            .bind(&filter.source_table).bind(filter.pattern()).fetch_one(&mut *c).await)?;
+        let mark = format!(
+            "UPDATE quarantine SET state = 'replayed' WHERE {MATCHING} AND state = 'open' AND row_id IS NOT NULL"
+        );
+        let waiting = on_conn!(tx.conn()?, c => sqlx::query(AssertSqlSafe(mark))
+            .bind(&filter.source_table).bind(filter.pattern()).execute(&mut *c).await.map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(Replayed {
+            waiting,
+            unreadable: unreadable as u64,
+            tables,
+        })
+    }
+}
