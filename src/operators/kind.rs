@@ -5,11 +5,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::generate::Generate;
+use super::http::Http;
 use super::ingest::Ingest;
 use super::noop::Noop;
 use super::process::Process;
 use super::shell::Shell;
 use super::sql::Sql;
+use super::wait_for::WaitFor;
 use super::{TaskContext, TaskError, Verdict};
 use crate::dag::{Catalog, Dag, DagFiles, Flaw};
 
@@ -75,11 +77,13 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 const ALL: &[Kind] = &[
     // by name
     Kind::of::<Generate>("generate"),
+    Kind::of::<Http>("http"),
     Kind::of::<Ingest>("ingest"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Process>("process"),
     Kind::of::<Shell>("shell"),
     Kind::of::<Sql>("sql"),
+    Kind::of::<WaitFor>("wait_for"),
 ];
 
 /// The kinds this binary has.

@@ -8,13 +8,16 @@ mod child;
 mod context;
 mod fetch;
 mod generate;
+mod http;
 mod ingest;
 mod kind;
 mod noop;
 mod outcome;
+mod period;
 mod process;
 mod shell;
 mod sql;
+mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};

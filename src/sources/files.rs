@@ -62,7 +62,7 @@ fn remote(url: &str) -> SourceFile {
 }
 
 /// `url` without what may be secret: user and password, query, fragment.
-pub(crate) fn public_part(url: &str) -> String {
+pub fn public_part(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let url = &url[..end];
     let Some((scheme, rest)) = url.split_once("://") else {

@@ -2,13 +2,16 @@
 //!
 //! Belongs here: what a file or an address holds and how it is cut into records, in bounded memory whatever its
 //! size. Does not belong here: what a record means, and where it is kept. Readers are
-//! synchronous and run on a blocking thread.
+//! synchronous and run on a blocking thread; only what speaks HTTP is not.
 
 mod csv;
 mod csv_scan;
 mod delimiter;
+mod download;
 mod encoding;
 mod files;
+mod header;
+mod http;
 mod input;
 mod json_array;
 mod json_record;
@@ -20,8 +23,11 @@ mod reader;
 mod source;
 
 pub use delimiter::Delimiter;
+pub use download::{Download, Downloaded, Validators};
 pub use encoding::Encoding;
-pub use files::{SourceFile, find_files};
+pub use files::{SourceFile, find_files, public_part};
+pub use header::{Header, header_map};
+pub use http::{http_client, no_answer, retry_after, unexpected_status};
 pub use locations::Locations;
 pub use partition::Partition;
 pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Delimiter, Encoding, Locations, names};
-use crate::base::Secret;
+use super::{Delimiter, Encoding, Header, Locations, names};
 
 /// Where records are and how they are written there; exactly one of `csv`, `json` and `ndjson`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,8 +33,7 @@ pub struct Source {
     pub sha256: Option<String>,
     /// Headers sent with the request for an address.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub headers: BTreeMap<String, Secret>,
+    pub headers: BTreeMap<String, Header>,
 }
 
 /// Which language records are written in.

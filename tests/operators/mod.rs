@@ -1,7 +1,10 @@
 //! Operators, one try at a time: what they do, and that doing it twice changes nothing.
 
 mod generate;
+mod http;
 mod ingest;
+mod ingest_http;
 mod ingest_partition;
 mod shell;
 mod sql;
+mod wait_for;

@@ -12,6 +12,7 @@ mod postgres;
 mod random_dag;
 mod shared;
 mod task;
+mod web;
 
 pub use database::{TestDatabase, databases};
 pub use desk::{Desk, counts, day, instant};
@@ -19,3 +20,4 @@ pub use postgres::Cluster;
 pub use random_dag::{empty_dag, noop_task, random_dag};
 pub use shared::shared_data;
 pub use task::Try;
+pub use web::{Answer, Asked, Web};
