@@ -81,8 +81,8 @@ fn or_template(schema: &mut Value) {
     };
     let mut outer = Map::new();
     for key in ["description", "default"] {
-        if let Some(value) = map.get(key) {
-            outer.insert(key.to_owned(), value.clone());
+        if let Some(value) = map.remove(key) {
+            outer.insert(key.to_owned(), value);
         }
     }
     let inner = Value::Object(std::mem::take(map));

@@ -1,5 +1,8 @@
 //! YAML as values that know their place in the file.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Spanned};
@@ -34,13 +37,17 @@ pub struct RepeatedKey<'a> {
     pub first: Place,
 }
 
+/// Values that aliases may repeat, so that a short file cannot become a huge one.
+const MOST_REPEATED: usize = 50_000;
+
 /// Reads one YAML document; only `true` and `false` are booleans, as in YAML 1.2.
 ///
 /// # Errors
 /// A syntax error, with its place.
 pub fn parse(text: &str) -> Result<Node, (Place, String)> {
     let mut options = serde_saphyr::Options::default();
-    options.budget = None; // files are bounded by their size, aliases by their own limits
+    options.budget = None; // the size of the file bounds it
+    options.alias_limits.max_total_replayed_events = MOST_REPEATED;
     options.duplicate_keys = DuplicateKeyPolicy::LastWins; // hands every entry to the visitor
     options.merge_keys = MergeKeyPolicy::Merge;
     options.strict_booleans = true;
@@ -115,14 +122,17 @@ impl Node {
             Data::Scalar(_) => {}
             Data::List(items) => items.iter().for_each(|item| item.collect_repeated(found)),
             Data::Map(entries) => {
-                for (position, (key, place, node)) in entries.iter().enumerate() {
-                    let first = entries[..position].iter().find(|(other, ..)| other == key);
-                    if let Some((_, first, _)) = first {
-                        found.push(RepeatedKey {
+                let mut seen: HashMap<&str, Place> = HashMap::new();
+                for (key, place, node) in entries {
+                    match seen.entry(key) {
+                        Entry::Occupied(first) => found.push(RepeatedKey {
                             key,
                             place: *place,
-                            first: *first,
-                        });
+                            first: *first.get(),
+                        }),
+                        Entry::Vacant(entry) => {
+                            entry.insert(*place);
+                        }
                     }
                     node.collect_repeated(found);
                 }
@@ -250,6 +260,25 @@ b/c: true
             "b/c": true,
         });
         assert_eq!(parse(TEXT).expect("parses").to_json(), expected);
+    }
+
+    #[test]
+    fn files_from_windows_read_alike() {
+        let windows = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
+        let node = parse(&windows).expect("parses");
+        assert_eq!(node.to_json(), parse(TEXT).expect("parses").to_json());
+        assert_eq!(node.place("/empty").line, 6);
+    }
+
+    #[test]
+    fn aliases_cannot_blow_up() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let alias = format!("*a{}", level - 1);
+            let list = vec![alias; 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+        }
+        assert!(parse(&text).is_err());
     }
 
     #[test]

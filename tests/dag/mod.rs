@@ -5,4 +5,5 @@ mod load;
 mod mistakes;
 mod random;
 mod schema;
+mod shipped;
 mod watch;
