@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -23,6 +24,9 @@ pub struct Generate {
     file: String,
     /// Folder for the files, relative to the home folder. Should contain `{{ ds }}` when the rows differ from day to day.
     out: String,
+    /// The day to generate, as `2026-01-31`, in place of the days of the run's interval; empty leaves those.
+    #[serde(default)]
+    date: String,
     /// Tables to write; all without it.
     #[serde(default)]
     tables: Vec<String>,
@@ -38,6 +42,11 @@ pub struct Generate {
 #[async_trait]
 impl Operator for Generate {
     fn check(&self, _dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
+        if !self.date.is_empty()
+            && let Err(error) = parse_date(&self.date)
+        {
+            return vec![flaw_of("/date", &error)];
+        }
         if let Err(error) = files.text(&self.file) {
             return vec![flaw_of("/file", &error)];
         }
@@ -69,7 +78,10 @@ impl Operator for Generate {
         })?;
         let mut request = self.request(self.out.clone());
         request.out = context.home.join(&request.out);
-        request.days = days_of(&context.interval);
+        request.days = match self.date.as_str() {
+            "" => days_of(&context.interval),
+            date => vec![parse_date(date)?],
+        };
         let cancel = context.cancel.clone();
         let work = move || generate(&plan, &request, &|| cancel.is_cancelled());
         let report = tokio::task::spawn_blocking(work)
@@ -100,6 +112,12 @@ impl Generate {
             ..Request::default()
         }
     }
+}
+
+fn parse_date(text: &str) -> Result<NaiveDate> {
+    text.parse().map_err(|_| {
+        Error::new(format!("`{text}` is not a date")).hint("expected for example `2026-01-31`")
+    })
 }
 
 fn flaw_of(pointer: &str, error: &Error) -> Flaw {
