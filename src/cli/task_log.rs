@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_log_line_reads_as_a_sentence() {
         let line = r#"{"at":"2026-01-01T00:00:00Z","level":"info","message":"staged","rows":5,"file":"a.csv"}"#;
-        insta::assert_snapshot!(plain(line), @"");
+        insta::assert_snapshot!(plain(line), @"2026-01-01T00:00:00Z info  staged rows=5 file=a.csv");
         assert_eq!(plain("torn\n"), "torn");
     }
 }
