@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::dags::load_one;
 use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
+use crate::dag::Version;
 use crate::engine::Handle;
 use crate::operators::Operators;
+use crate::records::Records;
 use crate::store::Store;
 
 static OPERATORS: Operators = Operators::all();
@@ -65,5 +68,18 @@ impl App {
             self.clock.clone(),
             &OPERATORS,
         ))
+    }
+
+    /// The records of a DAG, with the tables it declares.
+    ///
+    /// # Errors
+    /// When there is no such DAG, or it is broken.
+    pub fn records(&self, dag: &str) -> Result<Records> {
+        let Version { dag, files, .. } = load_one(self, dag)?;
+        let records = Records::open(&self.settings, &dag.dag_id)?;
+        Ok(match &dag.tables {
+            Some(path) => records.with_tables(Arc::clone(files.text(path)?)),
+            None => records,
+        })
     }
 }

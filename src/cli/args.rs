@@ -11,7 +11,9 @@ use super::db::Db;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::quarantine::Quarantine;
 use super::retry::Retry;
+use super::rows::{Export, Tables, Tracing};
 use super::run::Run;
 use super::runs::Runs;
 use super::scheduler::Scheduler;
@@ -44,6 +46,12 @@ pub enum Verb {
     Runs(Runs),
     #[command(subcommand)]
     Tasks(Tasks),
+    Tables(Tables),
+    Export(Export),
+    #[command(name = "trace")]
+    Tracing(Tracing),
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     #[command(subcommand)]
     Audit(Audit),
     Generate(Generate),

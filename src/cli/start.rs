@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
-    audit, backfill, dags, db, demo, doctor, generate, logging, retry, run, runs, scheduler,
+    audit, backfill, dags, db, demo, doctor, generate, logging, quarantine, retry, rows, run, runs, scheduler,
     schema, tasks,
 };
 use crate::base::{Error, Result};
@@ -43,6 +43,10 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
         Verb::Dags(args) => wait(dags::dags(&args, &app, printer)),
         Verb::Runs(args) => wait(runs::runs(&args, &app, printer)),
         Verb::Tasks(args) => wait(tasks::tasks(&args, &app, printer)),
+        Verb::Tables(args) => wait(rows::tables(&args, &app, printer)),
+        Verb::Export(args) => wait(rows::export(&args, &app, printer)),
+        Verb::Tracing(args) => wait(rows::trace(&args, &app, printer)),
+        Verb::Quarantine(args) => wait(quarantine::quarantine(&args, &app, printer)),
         Verb::Audit(args) => wait(audit::audit(&args, &app, printer)),
         Verb::Generate(args) => generate::run(&args, &app, printer),
         Verb::Doctor(args) => wait(doctor::doctor(&args, &app, printer)),

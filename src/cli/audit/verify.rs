@@ -1,26 +1,68 @@
 //! `galen audit verify`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
-use crate::base::Result;
+use crate::base::{AuditAnchor, DagId, Result};
 use crate::cli::{App, Exit, Printer};
+use crate::records::Records;
+use crate::store::Anchor;
 
 /// Recompute every hash and name the first record that was changed, removed, put in or moved
 ///
-/// First the chain of events, then the row audit of each DAG against what the chain says of it. Exit code 1 when
-/// something does not hold.
+/// First the chain of events, then the row audit of each DAG against itself and against what the chain says of it. Exit
+/// code 1 when something does not hold.
 #[derive(Debug, Args)]
 pub struct Verify {}
 
 pub async fn verify(_: &Verify, app: &App, printer: &mut Printer) -> Result<Exit> {
-    let found = app.store().await?.verify_events().await?;
-    if let Some(first) = found.first_break {
-        printer.line(&format!("{first}"))?;
-        return Ok(Exit::Failed);
+    let store = app.store().await?;
+    let found = store.verify_events().await?;
+    let mut exit = Exit::Success;
+    match &found.first_break {
+        Some(first) => {
+            exit = Exit::Failed;
+            printer.line(&format!("events: {first}"))?;
+        }
+        None => printer.line(&format!("events: {} hold, head {}", found.events, found.hash))?,
     }
-    printer.line(&format!(
-        "{} events hold, head {}",
-        found.events, found.hash
-    ))?;
-    Ok(Exit::Success)
+    let mut anchors: BTreeMap<DagId, Vec<AuditAnchor>> = BTreeMap::new();
+    for dag in store.dags().await? {
+        anchors.entry(dag.dag_id).or_default();
+    }
+    for Anchor { dag_id, anchor, .. } in found.anchors {
+        anchors.entry(dag_id).or_default().push(anchor);
+    }
+    for (dag, anchors) in anchors {
+        exit = exit.max(rows(&dag, &anchors, app, printer).await?);
+    }
+    Ok(exit)
+}
+
+/// Verifies the row audit of one DAG.
+async fn rows(
+    dag: &DagId,
+    anchors: &[AuditAnchor],
+    app: &App,
+    printer: &mut Printer,
+) -> Result<Exit> {
+    let records = Records::open(&app.settings, dag)?;
+    if anchors.is_empty() && !records.database().exists().await? {
+        return Ok(Exit::Success);
+    }
+    match records.verify_audit(anchors).await {
+        Ok(report) => {
+            printer.line(&format!(
+                "rows of `{dag}`: {} changes in {} batches hold, {} times held against the events",
+                report.rows, report.batches, report.anchors
+            ))?;
+            Ok(Exit::Success)
+        }
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            printer.line(&format!("rows of `{dag}`: {error}"))?;
+            Ok(Exit::Failed)
+        }
+    }
 }

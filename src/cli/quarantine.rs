@@ -1,0 +1,170 @@
+//! `galen quarantine list|show|replay`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::foreground::{report, see_through, time};
+use super::{App, Exit, Printer, Table};
+use crate::base::{DagId, Error, Result};
+use crate::dag::Dag;
+use crate::engine::{Asked, TriggerRequest};
+use crate::records::{QuarantineFilter, Quarantined};
+
+/// See the records that were set aside, or let them go through again
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    List(List),
+    Show(Show),
+    Replay(Replay),
+}
+
+/// List the records that were set aside: where they came from and why
+#[derive(Debug, Args)]
+pub struct List {
+    /// The DAG
+    dag: String,
+    #[command(flatten)]
+    which: Which,
+    /// Those too that went through since
+    #[arg(long)]
+    replayed: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: u64,
+    /// Print one JSON array of objects
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show one record that was set aside; its text is in the archived file, on the line named
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The DAG
+    dag: String,
+    /// The record's number, as `galen quarantine list DAG` shows it
+    id: i64,
+    /// Its bytes as they were delivered, and nothing else; only of a record that could not be read
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Let records go through again, after a rule or a target was mended
+///
+/// Runs the tasks that process them. Those that still fail come back with their reasons.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The DAG
+    dag: String,
+    #[command(flatten)]
+    which: Which,
+    /// Print the table of tasks as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which records are meant.
+#[derive(Debug, Args)]
+struct Which {
+    /// Only of this staging table
+    #[arg(long, value_name = "TABLE")]
+    from: Option<String>,
+    /// Only with this reason
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Which {
+    fn filter(&self, replayed: bool) -> QuarantineFilter {
+        QuarantineFilter {
+            source_table: self.from.clone(),
+            reason: self.reason.clone(),
+            replayed,
+        }
+    }
+}
+
+/// Does what is asked.
+pub async fn quarantine(args: &Quarantine, app: &App, printer: &mut Printer) -> Result<Exit> {
+    match args {
+        Quarantine::List(args) => list(args, app, printer).await,
+        Quarantine::Show(args) => show(args, app, printer).await,
+        Quarantine::Replay(args) => replay(args, app, printer).await,
+    }
+}
+
+async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
+    let filter = args.which.filter(args.replayed);
+    let mut table = Table::new(["id", "from", "file", "line", "reasons", "at", "state"]);
+    for record in app.records(&args.dag)?.quarantined(&filter, args.limit).await? {
+        table.row([
+            json!(record.id),
+            json!(record.source_table),
+            json!(record.file),
+            json!(record.line),
+            reasons(&record),
+            time(Some(record.at)),
+            json!(record.state),
+        ]);
+    }
+    printer.table(&table, args.json)?;
+    Ok(Exit::Success)
+}
+
+fn reasons(record: &Quarantined) -> Value {
+    serde_json::from_str(&record.reasons).unwrap_or_else(|_| json!(record.reasons))
+}
+
+async fn show(args: &Show, app: &App, printer: &mut Printer) -> Result<Exit> {
+    let (record, raw) = app.records(&args.dag)?.quarantined_record(args.id).await?;
+    if args.raw {
+        let raw = raw.ok_or_else(|| {
+            Error::new(format!("record {} could be read, its text is in table `{}`", record.id, record.source_table))
+        })?;
+        printer.bytes(&raw)?;
+        return Ok(Exit::Success);
+    }
+    if let Value::Object(facts) = json!(record) {
+        for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            printer.line(&format!("{name:<12} {text}"))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit> {
+    let handle = app.handle().await?;
+    let dag_id = DagId::from(args.dag.as_str());
+    let version = handle.current(&dag_id)?;
+    let replayed = app.records(&args.dag)?.replay(&args.which.filter(false)).await?;
+    printer.note(&format!("{} records go through again", replayed.waiting));
+    if replayed.unreadable > 0 {
+        printer.note(&format!("{} could not be read; they must be delivered anew", replayed.unreadable));
+    }
+    let tasks = tasks_from(&version.dag, &replayed.tables);
+    if tasks.is_empty() {
+        return Ok(Exit::Success);
+    }
+    let run_id = handle
+        .trigger(&TriggerRequest {
+            dag_id,
+            asked: Asked::Latest,
+            params: serde_json::Map::new(),
+            select: Some(tasks.join(" ")),
+        })
+        .await?;
+    if !see_through(&handle, std::slice::from_ref(&run_id), printer).await? {
+        return Ok(Exit::Failed);
+    }
+    report(&handle, &handle.run(&run_id).await?, args.json, printer).await
+}
+
+/// The `process` tasks that read one of `tables`.
+fn tasks_from(dag: &Dag, tables: &[String]) -> Vec<String> {
+    let reads = |with: &Value| {
+        let from = with.get("from").and_then(Value::as_str);
+        from.is_some_and(|from| tables.iter().any(|table| table == from))
+    };
+    let tasks = dag.tasks.iter().filter(|task| task.operator == "process" && reads(&task.with));
+    tasks.map(|task| task.task_id.to_string()).collect()
+}
