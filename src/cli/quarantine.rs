@@ -95,7 +95,11 @@ pub async fn quarantine(args: &Quarantine, app: &App, printer: &mut Printer) -> 
 async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
     let filter = args.which.filter(args.replayed);
     let mut table = Table::new(["id", "from", "file", "line", "reasons", "at", "state"]);
-    for record in app.records(&args.dag)?.quarantined(&filter, args.limit).await? {
+    for record in app
+        .records(&args.dag)?
+        .quarantined(&filter, args.limit)
+        .await?
+    {
         table.row([
             json!(record.id),
             json!(record.source_table),
@@ -118,14 +122,19 @@ async fn show(args: &Show, app: &App, printer: &mut Printer) -> Result<Exit> {
     let (record, raw) = app.records(&args.dag)?.quarantined_record(args.id).await?;
     if args.raw {
         let raw = raw.ok_or_else(|| {
-            Error::new(format!("record {} could be read, its text is in table `{}`", record.id, record.source_table))
+            Error::new(format!(
+                "record {} could be read, its text is in table `{}`",
+                record.id, record.source_table
+            ))
         })?;
         printer.bytes(&raw)?;
         return Ok(Exit::Success);
     }
     if let Value::Object(facts) = json!(record) {
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             printer.line(&format!("{name:<12} {text}"))?;
         }
     }
@@ -136,10 +145,16 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
     let handle = app.handle().await?;
     let dag_id = DagId::from(args.dag.as_str());
     let version = handle.current(&dag_id)?;
-    let replayed = app.records(&args.dag)?.replay(&args.which.filter(false)).await?;
+    let replayed = app
+        .records(&args.dag)?
+        .replay(&args.which.filter(false))
+        .await?;
     printer.note(&format!("{} records go through again", replayed.waiting));
     if replayed.unreadable > 0 {
-        printer.note(&format!("{} could not be read; they must be delivered anew", replayed.unreadable));
+        printer.note(&format!(
+            "{} could not be read; they must be delivered anew",
+            replayed.unreadable
+        ));
     }
     let tasks = tasks_from(&version.dag, &replayed.tables);
     if tasks.is_empty() {
@@ -165,6 +180,9 @@ fn tasks_from(dag: &Dag, tables: &[String]) -> Vec<String> {
         let from = with.get("from").and_then(Value::as_str);
         from.is_some_and(|from| tables.iter().any(|table| table == from))
     };
-    let tasks = dag.tasks.iter().filter(|task| task.operator == "process" && reads(&task.with));
+    let tasks = dag
+        .tasks
+        .iter()
+        .filter(|task| task.operator == "process" && reads(&task.with));
     tasks.map(|task| task.task_id.to_string()).collect()
 }

@@ -63,7 +63,12 @@ pub struct Tracing {
 pub async fn tables(args: &Tables, app: &App, printer: &mut Printer) -> Result<Exit> {
     let mut table = Table::new(["table", "layer", "rows", "key"]);
     for info in app.records(&args.dag)?.tables().await? {
-        table.row([json!(info.table), json!(info.layer), json!(info.rows), json!(info.key)]);
+        table.row([
+            json!(info.table),
+            json!(info.layer),
+            json!(info.rows),
+            json!(info.key),
+        ]);
     }
     printer.table(&table, args.json)?;
     Ok(Exit::Success)
@@ -102,7 +107,10 @@ async fn export_to(records: &Records, args: &Export, path: &Path) -> Result<u64>
 
 /// Prints a row's way.
 pub async fn trace(args: &Tracing, app: &App, printer: &mut Printer) -> Result<Exit> {
-    let trace = app.records(&args.dag)?.trace(&args.table, &args.key).await?;
+    let trace = app
+        .records(&args.dag)?
+        .trace(&args.table, &args.key)
+        .await?;
     if args.json {
         printer.line(&json!(trace).to_string())?;
         return Ok(Exit::Success);
@@ -132,9 +140,15 @@ fn record_facts(record: &TracedRecord) -> Vec<(&'static str, String)> {
 
 fn batch_facts(batch: &TracedBatch) -> Vec<(&'static str, String)> {
     let mut facts = vec![
-        ("batch", format!("{} from {}", batch.batch, batch.source_table)),
+        (
+            "batch",
+            format!("{} from {}", batch.batch, batch.source_table),
+        ),
         ("written by", batch.run_id.clone()),
-        ("task", format!("{}, try {}", batch.task_id, batch.try_number)),
+        (
+            "task",
+            format!("{}, try {}", batch.task_id, batch.try_number),
+        ),
         ("rules", batch.rules_file.clone()),
         ("version", batch.rules.clone()),
     ];

@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
-    audit, backfill, dags, db, demo, doctor, generate, logging, quarantine, retry, rows, run, runs, scheduler,
-    schema, tasks,
+    audit, backfill, dags, db, demo, doctor, generate, logging, quarantine, retry, rows, run, runs,
+    scheduler, schema, tasks,
 };
 use crate::base::{Error, Result};
 

@@ -25,7 +25,10 @@ pub async fn verify(_: &Verify, app: &App, printer: &mut Printer) -> Result<Exit
             exit = Exit::Failed;
             printer.line(&format!("events: {first}"))?;
         }
-        None => printer.line(&format!("events: {} hold, head {}", found.events, found.hash))?,
+        None => printer.line(&format!(
+            "events: {} hold, head {}",
+            found.events, found.hash
+        ))?,
     }
     let mut anchors: BTreeMap<DagId, Vec<AuditAnchor>> = BTreeMap::new();
     for dag in store.dags().await? {
