@@ -66,8 +66,13 @@ impl Plan {
     /// Shapes a batch of no rows, which finds expressions that do not fit the types of their columns.
     fn try_out(&self, file: &str) -> Result<(), Problem> {
         let none = vec![Vec::new(); self.staged.len()];
-        self.shape(none, &Vec::new())
-            .map(drop)
+        // polars may not run on a thread of an async runtime
+        let tried = std::thread::scope(|scope| {
+            let shaped = scope.spawn(|| self.shape(none, &Vec::new()).map(drop));
+            shaped.join()
+        });
+        tried
+            .unwrap_or_else(|_| Err(Error::new("the steps cannot be tried out")))
             .map_err(|error| Problem {
                 file: file.to_owned(),
                 line: 0,

@@ -1,1 +1,5 @@
-//! Tests: efiche.
+//! eFiche as data: its own folder on real and invented input.
+
+mod audit;
+mod home;
+mod padchest;

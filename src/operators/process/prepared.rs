@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::{Digest, Error, Problem, Result, Schema, TableColumn};
 use crate::dag::{Dag, DagFiles};
 use crate::operators::TaskContext;
+use crate::operators::blocking::blocking;
 use crate::records::{Records, StagedColumns, schema_from_sql};
 use crate::rules::{Plan, Target};
 
@@ -33,7 +34,12 @@ pub struct BoundTarget {
 impl Prepared {
     /// Compiles `targets` and finds its columns in staging table `from`.
     pub async fn new(from: &str, targets: &str, context: &TaskContext) -> Result<Self> {
-        let plan = compile(targets, &context.dag, &context.files).map_err(first)?;
+        let (dag, files, file) = (
+            context.dag.clone(),
+            context.files.clone(),
+            targets.to_owned(),
+        );
+        let plan = blocking(move || compile(&file, &dag, &files).map_err(first)).await?;
         let records = context
             .records
             .with_tables(tables_sql(&context.dag, &context.files)?);

@@ -6,7 +6,8 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::prepared::Prepared;
-use crate::base::{Error, Result};
+use crate::base::Result;
+use crate::operators::blocking::blocking;
 use crate::records::{Batch, Staged, TableRows};
 use crate::rules::{Agreement, References, Shaped};
 
@@ -79,13 +80,6 @@ impl Reading {
         let shaped = blocking(move || plan.shape(text, &references)).await?;
         Ok(Some(Chunk { row_ids, shaped }))
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let result = tokio::task::spawn_blocking(work).await;
-    result.unwrap_or_else(|_| Err(Error::new("the shaping of a batch stopped")))
 }
 
 /// For each agreement the value that the groups of these records must have, where a group is in conflict.
