@@ -117,6 +117,7 @@ fn of_sqlite(error: &SqliteError) -> Error {
             .transient(),
         14 => Error::new("the database file cannot be opened")
             .hint("check that `state/` exists and is writable for this user"),
+        19 => Error::new("a row breaks a rule of its table").because(error.message().to_owned()),
         _ if error.message().starts_with("no such table") => Error::new("a table does not exist")
             .hint("`galen db migrate` creates the tables of the run metadata")
             .because(error.message().to_owned()),

@@ -16,6 +16,9 @@ const MAX_READERS: usize = 4;
 const IDLE_READERS: usize = 2;
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Turning a new file to WAL does not wait for another process that does the same, so opening is tried again.
+const CONNECT_ATTEMPTS: u32 = 100;
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Page cache of the writer in KiB: upserts by hashed keys touch pages all over the file.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
@@ -94,6 +97,7 @@ impl SqliteFile {
         let idle = self.readers.idle().pop();
         let conn = match idle {
             Some(conn) => conn,
+            None if !self.path.exists() => return Err(self.absent()),
             None => {
                 let options = self.options().pragma("query_only", "1");
                 self.connect(&options).await?
@@ -116,14 +120,23 @@ impl SqliteFile {
     }
 
     async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-        options.connect().await.map_err(|cause| {
-            if self.path.exists() {
-                Error::from(cause)
-            } else {
-                Error::new(format!("database `{}` does not exist", self.path.display()))
-                    .hint("`galen db migrate` creates it; --home says where to look")
+        let mut attempts = 0;
+        loop {
+            let error = match options.connect().await {
+                Ok(conn) => return Ok(conn),
+                Err(error) => Error::from(error),
+            };
+            attempts += 1;
+            if !error.is_transient() || attempts == CONNECT_ATTEMPTS {
+                return Err(error);
             }
-        })
+            tokio::time::sleep(CONNECT_PAUSE).await;
+        }
+    }
+
+    fn absent(&self) -> Error {
+        Error::new(format!("database `{}` does not exist", self.path.display()))
+            .hint("`galen db migrate` creates it; --home says where to look")
     }
 }
 

@@ -57,6 +57,8 @@ impl Store {
         let mut tx = self.database.begin().await?;
         let mut head = Head::lock(tx.conn()?).await?;
         if seen.is_some_and(|seen| seen != head.seq) {
+            // nothing was written; ending in order keeps the connection
+            tx.commit().await?;
             return Ok(None);
         }
         let mut group = Group::load(tx.conn()?, &changes).await?;

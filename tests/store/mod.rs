@@ -7,4 +7,5 @@ mod leases;
 mod reads;
 mod scenario;
 mod schema;
+mod statements;
 mod sums;
