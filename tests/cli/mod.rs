@@ -1,5 +1,5 @@
 //! The command line as a person meets it: help, mistakes, exit codes.
 
 mod dags;
-mod galen;
+pub mod galen;
 mod mistakes;

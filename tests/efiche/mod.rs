@@ -3,3 +3,4 @@
 mod audit;
 mod home;
 mod padchest;
+mod synthetic;

@@ -1,0 +1,142 @@
+//! The synthetic clinic from declaration to tables: what was planted is what is found, and every row says what it is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use galen::base::DagId;
+use galen::records::Records;
+use serde_json::Value;
+
+use crate::cli::galen::{command, said};
+use crate::support::{TestDatabase, databases};
+
+const TABLES: [&str; 5] = [
+    "facilities",
+    "patients",
+    "encounters",
+    "procedures",
+    "diagnoses",
+];
+
+/// Runs `galen` on a database; its data as JSON.
+fn galen(database: &TestDatabase, args: &[&str]) -> Value {
+    let mut command = command(database.home(), args);
+    if let Some(url) = database.url() {
+        command.env("GALEN_DATABASE_URL", url);
+    }
+    let said = said(command);
+    assert_eq!(said.code, 0, "{args:?}\n{said}");
+    serde_json::from_str(&said.out).unwrap_or(Value::String(said.out))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in from.read_dir().expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let place = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &place);
+        } else {
+            std::fs::copy(&path, &place).expect("copied");
+        }
+    }
+}
+
+/// Counts of each task by name, added up over runs that take 2,000 records of each source, until nothing is left.
+fn run_to_the_end(database: &TestDatabase) -> BTreeMap<String, u64> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for _ in 0..10 {
+        let run = [
+            "run",
+            "efiche",
+            "--date",
+            "2026-01-01",
+            "--json",
+            "--task",
+            "generate_synthetic+",
+        ];
+        let with = ["--param", "scale=small", "--param", "max_rows=2000"];
+        let tasks = galen(database, &[&run[..], &with[..]].concat());
+        let mut taken = 0;
+        for task in tasks.as_array().expect("tasks") {
+            let name = task["task"].as_str().expect("a name");
+            for column in ["read", "inserted", "duplicate", "quarantined"] {
+                let count = task[column].as_u64().unwrap_or_default();
+                *sums.entry(format!("{name} {column}")).or_default() += count;
+                if name.starts_with("load_") && column == "read" {
+                    taken += count;
+                }
+            }
+        }
+        if taken == 0 {
+            return sums;
+        }
+    }
+    panic!("there is always something left: {sums:?}");
+}
+
+/// Rows of `table`, all of which must be marked as synthetic.
+async fn synthetic_rows(database: &TestDatabase, table: &str) -> u64 {
+    let tables = std::fs::read_to_string(database.home().join("dags/efiche/tables.sql"));
+    let records = Records::open(&database.settings(), &DagId::new("efiche")).expect("records");
+    let records = records.with_tables(tables.expect("tables"));
+    let mut out = Vec::new();
+    let rows = records
+        .export(table, false, &mut out)
+        .await
+        .expect("exported");
+    let mut reader = csv::Reader::from_reader(&out[..]);
+    let source = reader
+        .headers()
+        .expect("a header")
+        .iter()
+        .position(|name| name == "source");
+    let source = source.expect("the column");
+    assert!(
+        reader
+            .records()
+            .all(|row| row.expect("a row")[source] == *"synthetic")
+    );
+    rows
+}
+
+#[tokio::test]
+async fn what_was_planted_is_what_is_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for database in databases().await {
+        copy(&root.join("dags"), &database.home().join("dags"));
+        let sums = run_to_the_end(&database);
+        let key = database
+            .home()
+            .join("state/generated/2026-01-01/answer_key.json");
+        let key = std::fs::read_to_string(key).expect("the answer key");
+        let key: Vec<Value> = serde_json::from_str(&key).expect("JSON");
+        let planted = |table: &str, expect: &str| -> u64 {
+            let lines = key
+                .iter()
+                .filter(|line| line["table"] == table && line["expect"] == expect);
+            lines.filter_map(|line| line["rows"].as_u64()).sum()
+        };
+        for table in TABLES {
+            let count =
+                |verb: &str, column: &str| sums[&format!("{verb}_synthetic_{table} {column}")];
+            let place = format!("{table} on {}", database.name);
+            assert_eq!(
+                count("stage", "duplicate"),
+                planted(table, "duplicate"),
+                "{place}"
+            );
+            assert_eq!(
+                count("load", "quarantined"),
+                planted(table, "quarantined"),
+                "{place}"
+            );
+            assert_eq!(count("load", "read"), count("stage", "inserted"), "{place}");
+            let left = count("load", "read") - count("load", "quarantined");
+            assert_eq!(count("load", "inserted"), left, "{place}");
+            let rows = synthetic_rows(&database, table).await;
+            assert_eq!(rows, left, "{place}");
+        }
+        assert!(planted("diagnoses", "quarantined") > 5);
+    }
+}
