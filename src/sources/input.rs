@@ -22,6 +22,8 @@ pub(super) struct Input {
     end: usize,
     complete: bool,
     line: u64,
+    /// Whether a byte order mark was taken away.
+    mark: bool,
 }
 
 impl Input {
@@ -56,12 +58,18 @@ impl Input {
             end: 0,
             complete: false,
             line: 1,
+            mark: false,
         }
     }
 
     /// The file as errors name it.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the file starts with a byte order mark, which is no part of [`Input::bytes`].
+    pub(super) fn had_mark(&self) -> bool {
+        self.mark
     }
 
     /// Line of the first byte of [`Input::bytes`], from 1.
@@ -132,6 +140,7 @@ impl Input {
         let found = match bytes {
             [0xEF, 0xBB, 0xBF, ..] => {
                 self.consume(3, 0);
+                self.mark = true;
                 return Ok(());
             }
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16 text",

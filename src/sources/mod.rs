@@ -19,6 +19,7 @@ mod locations;
 mod names;
 mod ndjson;
 mod partition;
+mod profile;
 mod reader;
 mod source;
 
@@ -30,5 +31,6 @@ pub use header::{Header, header_map};
 pub use http::{http_client, no_answer, retry_after, unexpected_status};
 pub use locations::Locations;
 pub use partition::Partition;
+pub use profile::{ColumnProfile, Frequent, Kind, MIN_COUNT, Profile, profile};
 pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};
 pub use source::{Format, Layout, Source};

@@ -3,6 +3,7 @@
 mod bad_input;
 mod csv;
 mod json;
+mod profile;
 
 use std::path::{Path, PathBuf};
 
