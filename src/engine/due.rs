@@ -48,10 +48,11 @@ impl Engine {
             self.plan_dags().await?;
             self.plan_backfills().await?;
             self.dags_changed = false;
-            self.queue_changed = true;
+            self.room_changed = true;
         }
         let now = self.handle.clock.now();
-        if self.queue_changed || self.due.wake.is_some_and(|wake| wake <= now) {
+        if self.room_changed || self.due.wake.is_some_and(|wake| wake <= now) {
+            self.room_changed = false;
             let runs = self.due_runs(now);
             self.create(runs, now).await?;
             self.create_backfill_runs().await?;

@@ -70,8 +70,10 @@ pub struct Engine {
     pub(super) grace_ends: Option<Instant>,
     /// The list of DAGs, their pauses or backfills may have changed in the store.
     pub(super) dags_changed: bool,
-    /// A place under `max_active_runs` may have come free, or a run may have been queued.
+    /// A place under `max_active_runs` may have come free, or a run may have been queued: look whether one may start.
     pub(super) queue_changed: bool,
+    /// A run may have ended: look whether one more is to be made.
+    pub(super) room_changed: bool,
     pub(super) due: Due,
     /// The DAG folder, in a process that schedules.
     pub(super) folder: Option<Folder>,
@@ -118,6 +120,7 @@ impl Engine {
             grace_ends: None,
             dags_changed: true,
             queue_changed: true,
+            room_changed: true,
             due: Due::default(),
             observer,
         }
@@ -130,6 +133,7 @@ impl Engine {
     pub async fn recover(&mut self) -> Result<()> {
         self.dags_changed = true;
         self.queue_changed = true;
+        self.room_changed = true;
         self.seen = self.handle.store.position().await?;
         let mut runs: BTreeSet<RunId> = self.active.keys().cloned().collect();
         runs.extend(std::mem::take(&mut self.queued).into_keys());
@@ -162,7 +166,7 @@ impl Engine {
             _ => None,
         };
         // nothing below can fail: memory changes only once the store was read
-        self.queued.remove(run_id);
+        self.room_changed |= self.queued.remove(run_id).is_some();
         self.slots.forget(run_id);
         self.timers.retain(|(_, run, _)| run != run_id);
         let mine = self
@@ -388,6 +392,7 @@ impl Engine {
             for run in group.ended.iter().filter(|run| !refused.contains(*run)) {
                 self.active.remove(run);
                 self.queue_changed = true;
+                self.room_changed = true;
             }
             if !group.ended.is_empty() {
                 self.versions.sweep();

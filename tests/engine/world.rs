@@ -111,7 +111,6 @@ impl World {
     }
 
     /// Another process on the same installation.
-    #[expect(dead_code, reason = "its test comes with the takeover")]
     pub fn another(&self) -> Handle {
         let settings = self.handle.settings().clone();
         let store = Store::open(&settings).expect("a store");
