@@ -13,9 +13,6 @@ use super::lead::{Parted, WAITING};
 use crate::base::{Error, Event, Result, Subject};
 use crate::store::BackfillState;
 
-/// How often one who waits tries to take the lead.
-const TRY: Duration = Duration::from_secs(1);
-
 /// How often one who looks on asks for news.
 const NEWS: Duration = Duration::from_millis(100);
 
@@ -35,7 +32,7 @@ impl Handle {
                 }
             } else {
                 tokio::select! {
-                    () = sleep(TRY) => {}
+                    () = sleep(self.patience()) => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -99,7 +96,8 @@ impl Handle {
         stop: &CancellationToken,
     ) -> Result<()> {
         let mut waited = Duration::ZERO;
-        while waited < TRY && !stop.is_cancelled() {
+        let pause = NEWS.min(self.patience());
+        while waited < self.patience() && !stop.is_cancelled() {
             let news = self.store.events_after(*seen, 1_000).await?;
             let ended = news
                 .iter()
@@ -112,10 +110,15 @@ impl Handle {
             if ended && self.is_reached(goal).await? {
                 return Ok(());
             }
-            sleep(NEWS).await;
-            waited += NEWS;
+            sleep(pause).await;
+            waited += pause;
         }
         Ok(())
+    }
+
+    /// How long one who waits leaves between two tries to take the lead: a dead leader is replaced soon after its lease.
+    fn patience(&self) -> Duration {
+        self.settings.engine.lease_ttl / 5
     }
 
     async fn is_reached(&self, goal: &Goal) -> Result<bool> {
