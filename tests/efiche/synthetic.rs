@@ -75,6 +75,16 @@ fn run_to_the_end(database: &TestDatabase) -> BTreeMap<String, u64> {
     panic!("there is always something left: {sums:?}");
 }
 
+/// Number of rows that the answer key in `folder` says should become this.
+fn planted(folder: &Path, table: &str, expect: &str) -> u64 {
+    let key = std::fs::read_to_string(folder.join("answer_key.json")).expect("the answer key");
+    let key: Vec<Value> = serde_json::from_str(&key).expect("JSON");
+    let lines = key
+        .iter()
+        .filter(|line| line["table"] == table && line["expect"] == expect);
+    lines.filter_map(|line| line["rows"].as_u64()).sum()
+}
+
 /// Rows of `table`, all of which must be marked as synthetic.
 async fn synthetic_rows(database: &TestDatabase, table: &str) -> u64 {
     let tables = std::fs::read_to_string(database.home().join("dags/efiche/tables.sql"));
@@ -106,17 +116,8 @@ async fn what_was_planted_is_what_is_found() {
     for database in databases().await {
         copy(&root.join("dags"), &database.home().join("dags"));
         let sums = run_to_the_end(&database);
-        let key = database
-            .home()
-            .join("state/generated/2026-01-01/answer_key.json");
-        let key = std::fs::read_to_string(key).expect("the answer key");
-        let key: Vec<Value> = serde_json::from_str(&key).expect("JSON");
-        let planted = |table: &str, expect: &str| -> u64 {
-            let lines = key
-                .iter()
-                .filter(|line| line["table"] == table && line["expect"] == expect);
-            lines.filter_map(|line| line["rows"].as_u64()).sum()
-        };
+        let folder = database.home().join("state/generated/2026-01-01");
+        let planted = |table: &str, expect: &str| planted(&folder, table, expect);
         for table in TABLES {
             let count =
                 |verb: &str, column: &str| sums[&format!("{verb}_synthetic_{table} {column}")];
@@ -138,5 +139,38 @@ async fn what_was_planted_is_what_is_found() {
             assert_eq!(rows, left, "{place}");
         }
         assert!(planted("diagnoses", "quarantined") > 5);
+    }
+}
+
+#[tokio::test]
+async fn the_sample_file_ends_as_its_answer_key_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for database in databases().await {
+        copy(&root.join("dags"), &database.home().join("dags"));
+        copy(
+            &root.join("data_sample"),
+            &database.home().join("data_sample"),
+        );
+        let run = [
+            "run",
+            "efiche",
+            "--date",
+            "2026-01-01",
+            "--json",
+            "--task",
+            "stage_padchest+",
+        ];
+        let tasks = galen(&database, &run);
+        let count = |name: &str, column: &str| {
+            let mut tasks = tasks.as_array().expect("tasks").iter();
+            let task = tasks.find(|task| task["task"] == name).expect("the task");
+            task[column].as_u64().expect("a count")
+        };
+        let planted = |expect| planted(&root.join("data_sample/padchest"), "images", expect);
+        assert_eq!(count("stage_padchest", "duplicate"), planted("duplicate"));
+        assert_eq!(
+            count("load_padchest", "quarantined"),
+            planted("quarantined")
+        );
     }
 }
