@@ -149,7 +149,12 @@ fn pool(url: &str, schema: &str) -> Result<PgPool> {
                 .hint("expected `postgres://user:password@host:port/database` in GALEN_DATABASE_URL or `galen.toml`")
         })?
         .application_name("galen")
-        .options([("search_path", quote(schema))])
+        .options([
+            ("search_path", quote(schema).as_str()),
+            // a plan kept from when a table was small would walk through it long after it has grown
+            ("plan_cache_mode", "force_custom_plan"),
+            ("jit", "off"),
+        ])
         .disable_statement_logging();
     Ok(PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)

@@ -122,7 +122,11 @@ async fn no_lookup_walks_through_a_table() {
             .iter()
             .find(|statement| statement.name == name)
             .expect(name);
-        let plan = plan(&database, statement.complete(conditions)).await;
+        let mut sql = statement.complete(conditions);
+        if name.ends_with("LIST") {
+            sql.push_str(" LIMIT 20");
+        }
+        let plan = plan(&database, sql).await;
         let walks = |step: &&String| step.starts_with("SCAN") && !step.contains("USING INDEX");
         assert_eq!(
             plan.iter().find(walks),
