@@ -2,5 +2,6 @@
 
 mod audit;
 mod home;
+mod nih;
 mod padchest;
 mod synthetic;
