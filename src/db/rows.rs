@@ -38,6 +38,15 @@ impl<T> FromAnyRow for T where
 #[derive(Debug, Default)]
 pub struct Rows<'a> {
     columns: Vec<(&'a str, Cells<'a>)>,
+    /// Columns with one value for all rows, given once.
+    constants: Vec<(&'a str, Constant<'a>)>,
+}
+
+#[derive(Debug, Clone)]
+enum Constant<'a> {
+    Text(&'a str),
+    Int(i64),
+    Time(DateTime<Utc>),
 }
 
 #[derive(Debug)]
@@ -60,6 +69,19 @@ macro_rules! on_cells {
             Cells::Bool($vec) => $body,
             Cells::Time($vec) => $body,
             Cells::Date($vec) => $body,
+        }
+    };
+}
+
+/// Binds the constants to a query.
+macro_rules! bind_constants {
+    ($constants:expr, $query:expr) => {
+        for (_, constant) in $constants {
+            $query = match constant {
+                Constant::Text(text) => $query.bind(*text),
+                Constant::Int(number) => $query.bind(*number),
+                Constant::Time(time) => $query.bind(*time),
+            };
         }
     };
 }
@@ -130,6 +152,27 @@ impl<'a> Rows<'a> {
         self
     }
 
+    /// Adds a column that is `text` in every row.
+    #[must_use]
+    pub fn constant_text(mut self, name: &'a str, text: &'a str) -> Self {
+        self.constants.push((name, Constant::Text(text)));
+        self
+    }
+
+    /// Adds a column that is `number` in every row.
+    #[must_use]
+    pub fn constant_int(mut self, name: &'a str, number: i64) -> Self {
+        self.constants.push((name, Constant::Int(number)));
+        self
+    }
+
+    /// Adds a column that is `time` in every row.
+    #[must_use]
+    pub fn constant_time(mut self, name: &'a str, time: DateTime<Utc>) -> Self {
+        self.constants.push((name, Constant::Time(time)));
+        self
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.columns.first().map_or(0, |(_, cells)| cells.len())
@@ -174,6 +217,7 @@ impl<'a> Rows<'a> {
         for (_, cells) in &self.columns {
             query = on_cells!(cells, vec => query.bind(vec));
         }
+        bind_constants!(&self.constants, query);
         Ok(query.execute(c).await?.rows_affected())
     }
 
@@ -187,6 +231,7 @@ impl<'a> Rows<'a> {
         for (_, cells) in &self.columns {
             query = on_cells!(cells, vec => query.bind(vec));
         }
+        bind_constants!(&self.constants, query);
         query.fetch_all(c).await
     }
 
@@ -195,6 +240,7 @@ impl<'a> Rows<'a> {
         for (start, size) in self.chunks() {
             let sql = AssertSqlSafe(sql.replace("{rows}", &self.values(size)));
             let mut query = sqlx::query::<Sqlite>(sql);
+            bind_constants!(&self.constants, query);
             for row in start..start + size {
                 for (_, cells) in &self.columns {
                     query = cells.bind(row, query);
@@ -214,6 +260,7 @@ impl<'a> Rows<'a> {
         for (start, size) in self.chunks() {
             let sql = AssertSqlSafe(sql.replace("{rows}", &self.values(size)));
             let mut query = sqlx::query_as::<Sqlite, T>(sql);
+            bind_constants!(&self.constants, query);
             for row in start..start + size {
                 for (_, cells) in &self.columns {
                     query = cells.bind_as(row, query);
@@ -230,8 +277,15 @@ impl<'a> Rows<'a> {
             .map(|(n, (_, cells))| format!("${n}::{}[]", cells.postgres_type()))
             .collect();
         let names: Vec<String> = self.columns.iter().map(|(name, _)| quote(name)).collect();
+        let first = self.columns.len() + 1;
+        let constants: String = (first..)
+            .zip(&self.constants)
+            .map(|(n, (name, constant))| {
+                format!(", ${n}::{} AS {}", constant.postgres_type(), quote(name))
+            })
+            .collect();
         format!(
-            "SELECT * FROM UNNEST({}) AS r({})",
+            "SELECT r.*{constants} FROM UNNEST({}) AS r({})",
             arrays.join(", "),
             names.join(", ")
         )
@@ -239,10 +293,15 @@ impl<'a> Rows<'a> {
 
     /// Anonymous `?`, because SQLite looks named parameters up one by one.
     fn values(&self, rows: usize) -> String {
-        let names: Vec<String> = (1..)
+        // the constants come first, as they are bound
+        let constants = self
+            .constants
+            .iter()
+            .map(|(name, _)| format!("? AS {}", quote(name)));
+        let columns = (1..)
             .zip(&self.columns)
-            .map(|(n, (name, _))| format!("column{n} AS {}", quote(name)))
-            .collect();
+            .map(|(n, (name, _))| format!("column{n} AS {}", quote(name)));
+        let names: Vec<String> = constants.chain(columns).collect();
         let row = format!("({})", vec!["?"; self.columns.len()].join(","));
         let rows = vec![row.as_str(); rows].join(",");
         format!("SELECT {} FROM (VALUES {rows})", names.join(", "))
@@ -251,7 +310,7 @@ impl<'a> Rows<'a> {
     /// Start and size of each chunk; sizes are the largest that fits and powers of two below it.
     fn chunks(&self) -> Vec<(usize, usize)> {
         let largest = MAX_CHUNK
-            .min(MAX_PARAMETERS / self.columns.len().max(1))
+            .min((MAX_PARAMETERS - self.constants.len()) / self.columns.len().max(1))
             .max(1);
         let mut chunks = Vec::new();
         let mut start = 0;
@@ -266,6 +325,16 @@ impl<'a> Rows<'a> {
             start += size;
         }
         chunks
+    }
+}
+
+impl Constant<'_> {
+    fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Int(_) => "bigint",
+            Self::Time(_) => "timestamptz",
+        }
     }
 }
 

@@ -45,12 +45,12 @@ pub(super) async fn insert(
         .text("table_name", changes.iter().map(|c| c.table.as_str()))
         .text("operation", changes.iter().map(|c| c.operation))
         .text("record_id", changes.iter().map(|c| c.record_id.as_str()))
-        .text("changed_by", changes.iter().map(|_| stamp.changed_by))
-        .time("changed_at", changes.iter().map(|_| stamp.at))
         .nullable_text("old_values", changes.iter().map(|c| c.old.as_deref()))
         .text("new_values", changes.iter().map(|c| c.new.as_str()))
-        .int("_batch", changes.iter().map(|_| stamp.batch))
-        .int("_previous", changes.iter().map(|c| c.previous));
+        .int("_previous", changes.iter().map(|c| c.previous))
+        .constant_text("changed_by", stamp.changed_by)
+        .constant_time("changed_at", stamp.at)
+        .constant_int("_batch", stamp.batch);
     rows.execute(conn, INSERT).await.map(drop)
 }
 

@@ -374,7 +374,7 @@ async fn upsert(
     let row_id = |row: &usize| batch.row_ids[rows.records[*row]];
     values = values
         .int("_row_id", written.iter().map(row_id))
-        .text("_batch_id", written.iter().map(|_| batch_id));
+        .constant_text("_batch_id", batch_id);
     let mut names: Vec<&str> = rows.columns.iter().map(|c| c.name.as_str()).collect();
     names.extend(["_row_id", "_batch_id"]);
     if let Some(versions) = rows.versions {
@@ -386,7 +386,7 @@ async fn upsert(
     }
     for name in ["created_at", "updated_at"] {
         if rows.table.has(name) && !names.contains(&name) {
-            values = values.time(name, written.iter().map(|_| at));
+            values = values.constant_time(name, at);
             names.push(name);
         }
     }

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::audit::Change;
 use super::cells::record_id;
 use super::lookup::Existing;
@@ -176,17 +174,26 @@ pub(super) fn batch_number(batch_id: &str) -> Option<i64> {
 }
 
 fn json<'a>(columns: impl Iterator<Item = (&'a TableColumn, &'a Cell)>) -> String {
-    let mut text = String::from("{");
+    let mut text = Vec::with_capacity(256);
+    text.push(b'{');
     for (column, cell) in columns {
         if text.len() > 1 {
-            text.push(',');
+            text.push(b',');
         }
-        text.push_str(&Value::from(column.name.as_str()).to_string());
-        text.push(':');
-        text.push_str(&cell.to_json().to_string());
+        push_json(&mut text, column.name.as_str());
+        text.push(b':');
+        match cell {
+            Cell::Text(value) => push_json(&mut text, value.as_ref()),
+            cell => push_json(&mut text, &cell.to_json()),
+        }
     }
-    text.push('}');
-    text
+    text.push(b'}');
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Writing JSON into memory cannot fail, and JSON is UTF-8.
+fn push_json<T: serde::Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(text, value).ok();
 }
 
 #[cfg(test)]

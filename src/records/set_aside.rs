@@ -60,20 +60,17 @@ async fn insert(
     const COLUMNS: &str = "id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state";
     let rows = Rows::new()
         .int("id", next..next + bad.len() as i64)
-        .text(
-            "source_table",
-            bad.iter().map(|_| writer.source_table.as_str()),
-        )
         .text("file", places.iter().map(|place| place.1.as_str()))
         .text("file_hash", places.iter().map(|place| place.2.as_str()))
         .int("line", places.iter().map(|place| place.3))
         .int("row_id", bad.iter().map(|(row_id, _)| *row_id))
         .text("reasons", bad.iter().map(|(_, reasons)| reasons.as_str()))
-        .text("detail", bad.iter().map(|_| ""))
-        .text("run_id", bad.iter().map(|_| writer.run_id.as_str()))
-        .text("task_id", bad.iter().map(|_| writer.task_id.as_str()))
-        .time("at", bad.iter().map(|_| at))
-        .text("state", bad.iter().map(|_| "open"));
+        .constant_text("source_table", &writer.source_table)
+        .constant_text("detail", "")
+        .constant_text("run_id", writer.run_id.as_str())
+        .constant_text("task_id", writer.task_id.as_str())
+        .constant_time("at", at)
+        .constant_text("state", "open");
     let sql = format!("INSERT INTO quarantine ({COLUMNS}) SELECT {COLUMNS} FROM ({{rows}}) AS v");
     rows.execute(conn, &sql).await.map(drop)
 }
