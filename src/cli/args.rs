@@ -11,6 +11,7 @@ use super::db::Db;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::profile::Profile;
 use super::quarantine::Quarantine;
 use super::retry::Retry;
 use super::rows::{Export, Tables, Tracing};
@@ -50,6 +51,7 @@ pub enum Verb {
     Export(Export),
     #[command(name = "trace")]
     Tracing(Tracing),
+    Profile(Profile),
     #[command(subcommand)]
     Quarantine(Quarantine),
     #[command(subcommand)]

@@ -17,6 +17,7 @@ mod generate;
 mod logging;
 mod params;
 mod printer;
+mod profile;
 mod progress;
 mod quarantine;
 mod retry;

@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
-    audit, backfill, dags, db, demo, doctor, generate, logging, quarantine, retry, rows, run, runs,
-    scheduler, schema, tasks,
+    audit, backfill, dags, db, demo, doctor, generate, logging, profile, quarantine, retry, rows,
+    run, runs, scheduler, schema, tasks,
 };
 use crate::base::{Error, Result};
 
@@ -46,6 +46,7 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
         Verb::Tables(args) => wait(rows::tables(&args, &app, printer)),
         Verb::Export(args) => wait(rows::export(&args, &app, printer)),
         Verb::Tracing(args) => wait(rows::trace(&args, &app, printer)),
+        Verb::Profile(args) => profile::show(&args, &app, printer),
         Verb::Quarantine(args) => wait(quarantine::quarantine(&args, &app, printer)),
         Verb::Audit(args) => wait(audit::audit(&args, &app, printer)),
         Verb::Generate(args) => generate::run(&args, &app, printer),

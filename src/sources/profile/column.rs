@@ -11,6 +11,9 @@ pub const MIN_COUNT: u64 = 11;
 /// Frequent values shown of a column.
 const SHOWN: usize = 5;
 
+/// A column of more different values names things or people, and none of them is shown.
+const MAX_DISTINCT: u64 = 1_000;
+
 /// Share of the values that must be of a kind for the column to be.
 const MOST: f64 = 0.95;
 
@@ -37,7 +40,7 @@ pub struct ColumnProfile {
     pub max: Option<String>,
     /// Bytes of the longest value.
     pub longest: usize,
-    /// The most frequent values, of those that came at least [`MIN_COUNT`] times.
+    /// The most frequent values, of those that came at least [`MIN_COUNT`] times; none of a column that looks like an identifier.
     pub frequent: Vec<Frequent>,
 }
 
@@ -131,7 +134,8 @@ impl Gatherer {
         };
         let format = (0..self.formats.len()).max_by_key(|&place| self.formats[place]);
         let (distinct, distinct_is_exact) = self.distinct.count();
-        let frequent = self.distinct.frequent(MIN_COUNT, SHOWN);
+        let shown = if distinct > MAX_DISTINCT { 0 } else { SHOWN };
+        let frequent = self.distinct.frequent(MIN_COUNT, shown);
         ColumnProfile {
             name: self.name,
             kind,
