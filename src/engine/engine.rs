@@ -19,9 +19,7 @@ use super::group::{Group, Launch};
 use super::handle::Handle;
 use super::slots::{Lane, Slots};
 use super::worker::{Completion, Worker};
-use crate::base::{
-    BackfillId, Error, Event, EventKind, Result, RunId, RunState, Subject, TaskState,
-};
+use crate::base::{BackfillId, Event, EventKind, Result, RunId};
 use crate::store::Run;
 
 /// Which runs an engine drives.
@@ -51,17 +49,17 @@ pub struct Engine {
     /// What it was started for; `None`: it leads until it is told to stop.
     pub(super) own: Option<Goal>,
     pub(super) scope: Scope,
-    worker: Worker,
+    pub(super) worker: Worker,
     pub(super) versions: Versions,
     pub(super) active: BTreeMap<RunId, ActiveRun>,
     pub(super) queued: BTreeMap<RunId, Run>,
-    touched: BTreeSet<RunId>,
+    pub(super) touched: BTreeSet<RunId>,
     pub(super) slots: Slots,
-    held: BTreeMap<tokio::task::Id, Held>,
-    timers: BTreeSet<(DateTime<Utc>, RunId, Option<usize>)>,
+    pub(super) held: BTreeMap<tokio::task::Id, Held>,
+    pub(super) timers: BTreeSet<(DateTime<Utc>, RunId, Option<usize>)>,
     pub(super) jobs: JoinSet<Completion>,
     pub(super) hooks: JoinSet<()>,
-    unsaved: Vec<Completion>,
+    pub(super) unsaved: Vec<Completion>,
     /// Last event this engine knows of.
     pub(super) seen: u64,
     /// No new work.
@@ -78,7 +76,7 @@ pub struct Engine {
     /// The DAG folder, in a process that schedules.
     pub(super) folder: Option<Folder>,
     pub(super) backfills: Vec<Backfilling>,
-    observer: Option<UnboundedSender<Event>>,
+    pub(super) observer: Option<UnboundedSender<Event>>,
 }
 
 impl Engine {
@@ -124,104 +122,6 @@ impl Engine {
             due: Due::default(),
             observer,
         }
-    }
-
-    /// Loads every run in scope as the store has it; tries of this process that are still right go on, all others are cut off.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn recover(&mut self) -> Result<()> {
-        self.dags_changed = true;
-        self.queue_changed = true;
-        self.room_changed = true;
-        self.seen = self.handle.store.position().await?;
-        let mut runs: BTreeSet<RunId> = self.active.keys().cloned().collect();
-        runs.extend(std::mem::take(&mut self.queued).into_keys());
-        runs.extend(
-            self.handle
-                .store
-                .active_runs()
-                .await?
-                .into_iter()
-                .map(|row| row.run_id),
-        );
-        for run in runs {
-            self.reload(&run).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the run and takes it up again as the store has it.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) async fn reload(&mut self, run_id: &RunId) -> Result<()> {
-        let row = self.handle.store.run(run_id).await?;
-        let tasks = match &row {
-            Some(row) if row.state == RunState::Running => self.handle.store.tasks(run_id).await?,
-            _ => Vec::new(),
-        };
-        let compiled = match &row {
-            Some(row) if !tasks.is_empty() => Some(self.versions.get(&row.version).await?),
-            _ => None,
-        };
-        // nothing below can fail: memory changes only once the store was read
-        self.room_changed |= self.queued.remove(run_id).is_some();
-        self.slots.forget(run_id);
-        self.timers.retain(|(_, run, _)| run != run_id);
-        let mine = self
-            .active
-            .remove(run_id)
-            .map(ActiveRun::take_tries)
-            .unwrap_or_default();
-        match (row, compiled) {
-            (Some(row), Some(compiled)) if self.in_scope(&row) => {
-                let mut run = ActiveRun::new(compiled, &row, tasks, mine);
-                for completion in self.unsaved.iter().filter(|done| done.run == *run_id) {
-                    run.expect(completion.task, completion.try_number);
-                }
-                run.cancel_strays();
-                self.take_up(run);
-            }
-            (row, _) => {
-                for (_, cancel) in mine.into_values() {
-                    cancel.cancel();
-                }
-                if let Some(row) = row
-                    && !row.state.is_terminal()
-                    && self.in_scope(&row)
-                {
-                    self.queued.insert(run_id.clone(), row);
-                    self.queue_changed = true;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn in_scope(&self, run: &Run) -> bool {
-        match (self.scope, &self.own) {
-            (Scope::Goal, Some(Goal::Runs(runs))) => runs.contains(&run.run_id),
-            (Scope::Goal, Some(Goal::Backfill(id))) => run.backfill_id.as_ref() == Some(id),
-            _ => true,
-        }
-    }
-
-    /// Puts a run among the active ones: its timers, its tasks that wait for a slot, and a first look at all its tasks.
-    pub(super) fn take_up(&mut self, run: ActiveRun) {
-        let id = run.facts.run_id.clone();
-        let dag = &run.compiled.dag;
-        self.slots.limit_dag(&dag.dag_id, dag.max_active_tasks);
-        self.timers
-            .extend(run.due_times().map(|(at, task)| (at, id.clone(), task)));
-        for task in 0..run.plan.states().len() {
-            if run.plan.state(task) == Some(TaskState::Scheduled) {
-                let (lane, waiting) = run.waiting(task);
-                self.slots.wait(lane, waiting);
-            }
-        }
-        self.touched.insert(id.clone());
-        self.active.insert(id, run);
     }
 
     /// Takes in what ended, decides and writes all that follows, and starts what may start.
@@ -351,149 +251,6 @@ impl Engine {
         }
     }
 
-    /// Writes the group, then starts its tries. Runs that somebody else changed meanwhile are taken out of it, loaded again, and decided anew.
-    async fn commit(&mut self, mut group: Group) -> Result<()> {
-        loop {
-            let applied = self
-                .handle
-                .store
-                .apply_after(
-                    &self.handle.owner,
-                    group.at,
-                    self.seen,
-                    group.changes.clone(),
-                )
-                .await;
-            let results = match applied {
-                Ok(Some(results)) => results,
-                Ok(None) => {
-                    let elsewhere = self.elsewhere().await?;
-                    self.give_up(&mut group, &elsewhere).await?;
-                    continue;
-                }
-                Err(error) => {
-                    self.unsaved.append(&mut group.absorbed);
-                    for launch in group.launches {
-                        self.slots.give_back(&launch.lane, launch.slots);
-                    }
-                    return Err(error);
-                }
-            };
-            let mut refused = BTreeSet::new();
-            for (change, result) in group.changes.iter().zip(results) {
-                match result {
-                    Ok(event) => self.observe(event),
-                    Err(refusal) => {
-                        tracing::warn!(%refusal, "the store refused an event");
-                        refused.extend(change.run().cloned());
-                    }
-                }
-            }
-            for run in group.ended.iter().filter(|run| !refused.contains(*run)) {
-                self.active.remove(run);
-                self.queue_changed = true;
-                self.room_changed = true;
-            }
-            if !group.ended.is_empty() {
-                self.versions.sweep();
-            }
-            let at = group.at;
-            for launch in group.launches {
-                self.launch(launch, at, &refused);
-            }
-            for call in group
-                .hooks
-                .into_iter()
-                .filter(|call| !refused.contains(call.run_id()))
-            {
-                self.hooks.spawn(self.worker.clone().call(call));
-            }
-            for run in &refused {
-                self.reload(run).await?;
-            }
-            for run in group.reopened {
-                self.reload(&run).await?;
-            }
-            return Ok(());
-        }
-    }
-
-    fn launch(&mut self, launch: Launch, at: DateTime<Utc>, refused: &BTreeSet<RunId>) {
-        let run = self
-            .active
-            .get_mut(&launch.run)
-            .filter(|_| !refused.contains(&launch.run));
-        let Some(run) = run else {
-            self.slots.give_back(&launch.lane, launch.slots);
-            return;
-        };
-        let job = run.job(launch.task, at);
-        let handle = self.jobs.spawn(self.worker.clone().run(job));
-        self.held.insert(handle.id(), (launch.lane, launch.slots));
-    }
-
-    /// Takes runs out of a group that was not written, and loads them again.
-    async fn give_up(&mut self, group: &mut Group, runs: &BTreeSet<RunId>) -> Result<()> {
-        group
-            .changes
-            .retain(|change| !change.run().is_some_and(|run| runs.contains(run)));
-        group.ended.retain(|run| !runs.contains(run));
-        group.reopened.retain(|run| !runs.contains(run));
-        group.hooks.retain(|call| !runs.contains(call.run_id()));
-        let (dropped, kept) = std::mem::take(&mut group.launches)
-            .into_iter()
-            .partition(|l| runs.contains(&l.run));
-        group.launches = kept;
-        let dropped: Vec<Launch> = dropped;
-        for launch in dropped {
-            self.slots.give_back(&launch.lane, launch.slots);
-        }
-        let (again, kept) = std::mem::take(&mut group.absorbed)
-            .into_iter()
-            .partition(|d| runs.contains(&d.run));
-        group.absorbed = kept;
-        let again: Vec<Completion> = again;
-        self.unsaved.extend(again);
-        for run in runs {
-            self.reload(run).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes note of what others wrote; gives the runs concerned.
-    ///
-    /// # Errors
-    /// When another process has taken the lead.
-    pub(super) async fn elsewhere(&mut self) -> Result<BTreeSet<RunId>> {
-        let mut runs = BTreeSet::new();
-        loop {
-            let events = self.handle.store.events_after(self.seen, 1_000).await?;
-            if events.is_empty() {
-                return Ok(runs);
-            }
-            for event in events {
-                match (&event.subject, &event.kind) {
-                    (_, EventKind::LeaseTaken { owner }) if *owner != self.handle.owner => {
-                        return Err(Error::new("another process has taken the lead").transient());
-                    }
-                    (Subject::Run(_, run) | Subject::Task(_, run, _), _) => {
-                        runs.insert(run.clone());
-                    }
-                    _ => self.dags_changed = true,
-                }
-                self.observe(event);
-            }
-        }
-    }
-
-    fn observe(&mut self, event: Event) {
-        self.seen = event.seq;
-        if let Some(observer) = &self.observer {
-            // nobody listens any more: then nobody misses it
-            let _ = observer.send(event);
-        }
-    }
-
     /// Takes a try that ended and gives its slots back.
     pub(super) fn receive(
         &mut self,
@@ -510,20 +267,6 @@ impl Engine {
             Ok((_, completion)) => self.unsaved.push(completion),
             Err(error) => tracing::error!(%error, "a worker broke off"),
         }
-    }
-
-    /// Forgets every run; what the store has is all that counts.
-    pub(super) fn forget(&mut self) {
-        for run in std::mem::take(&mut self.active).into_keys() {
-            self.slots.forget(&run);
-        }
-        for (lane, slots) in std::mem::take(&mut self.held).into_values() {
-            self.slots.give_back(&lane, slots);
-        }
-        self.queued.clear();
-        self.touched.clear();
-        self.timers.clear();
-        self.unsaved.clear();
     }
 
     /// When the next thing is due by the clock.

@@ -1,0 +1,124 @@
+//! Recovery: runs as the store has them, at the start, after a loss, and whenever another process changed one.
+//!
+//! It is not a second engine: a run is loaded, what was cut off is marked so, and the same plan goes on.
+
+use std::collections::BTreeSet;
+
+use super::active::ActiveRun;
+use super::engine::{Engine, Goal, Scope};
+use crate::base::{Result, RunId, RunState, TaskState};
+use crate::store::Run;
+
+impl Engine {
+    /// Loads every run in scope as the store has it; tries of this process that are still right go on, all others are cut off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recover(&mut self) -> Result<()> {
+        self.dags_changed = true;
+        self.queue_changed = true;
+        self.room_changed = true;
+        self.seen = self.handle.store.position().await?;
+        let mut runs: BTreeSet<RunId> = self.active.keys().cloned().collect();
+        runs.extend(std::mem::take(&mut self.queued).into_keys());
+        runs.extend(
+            self.handle
+                .store
+                .active_runs()
+                .await?
+                .into_iter()
+                .map(|row| row.run_id),
+        );
+        for run in runs {
+            self.reload(&run).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the run and takes it up again as the store has it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn reload(&mut self, run_id: &RunId) -> Result<()> {
+        let row = self.handle.store.run(run_id).await?;
+        let tasks = match &row {
+            Some(row) if row.state == RunState::Running => self.handle.store.tasks(run_id).await?,
+            _ => Vec::new(),
+        };
+        let compiled = match &row {
+            Some(row) if !tasks.is_empty() => Some(self.versions.get(&row.version).await?),
+            _ => None,
+        };
+        // nothing below can fail: memory changes only once the store was read
+        self.room_changed |= self.queued.remove(run_id).is_some();
+        self.slots.forget(run_id);
+        self.timers.retain(|(_, run, _)| run != run_id);
+        let mine = self
+            .active
+            .remove(run_id)
+            .map(ActiveRun::take_tries)
+            .unwrap_or_default();
+        match (row, compiled) {
+            (Some(row), Some(compiled)) if self.in_scope(&row) => {
+                let mut run = ActiveRun::new(compiled, &row, tasks, mine);
+                for completion in self.unsaved.iter().filter(|done| done.run == *run_id) {
+                    run.expect(completion.task, completion.try_number);
+                }
+                run.cancel_strays();
+                self.take_up(run);
+            }
+            (row, _) => {
+                for (_, cancel) in mine.into_values() {
+                    cancel.cancel();
+                }
+                if let Some(row) = row
+                    && !row.state.is_terminal()
+                    && self.in_scope(&row)
+                {
+                    self.queued.insert(run_id.clone(), row);
+                    self.queue_changed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn in_scope(&self, run: &Run) -> bool {
+        match (self.scope, &self.own) {
+            (Scope::Goal, Some(Goal::Runs(runs))) => runs.contains(&run.run_id),
+            (Scope::Goal, Some(Goal::Backfill(id))) => run.backfill_id.as_ref() == Some(id),
+            _ => true,
+        }
+    }
+
+    /// Puts a run among the active ones: its timers, its tasks that wait for a slot, and a first look at all its tasks.
+    pub(super) fn take_up(&mut self, run: ActiveRun) {
+        let id = run.facts.run_id.clone();
+        let dag = &run.compiled.dag;
+        self.slots.limit_dag(&dag.dag_id, dag.max_active_tasks);
+        self.timers
+            .extend(run.due_times().map(|(at, task)| (at, id.clone(), task)));
+        for task in 0..run.plan.states().len() {
+            if run.plan.state(task) == Some(TaskState::Scheduled) {
+                let (lane, waiting) = run.waiting(task);
+                self.slots.wait(lane, waiting);
+            }
+        }
+        self.touched.insert(id.clone());
+        self.active.insert(id, run);
+    }
+
+    /// Forgets every run; what the store has is all that counts.
+    pub(super) fn forget(&mut self) {
+        for run in std::mem::take(&mut self.active).into_keys() {
+            self.slots.forget(&run);
+        }
+        for (lane, slots) in std::mem::take(&mut self.held).into_values() {
+            self.slots.give_back(&lane, slots);
+        }
+        self.queued.clear();
+        self.touched.clear();
+        self.timers.clear();
+        self.unsaved.clear();
+    }
+}
