@@ -7,5 +7,6 @@ mod leases;
 mod reads;
 mod scenario;
 mod schema;
+mod speed;
 mod statements;
 mod sums;
