@@ -16,7 +16,6 @@ pub struct Filter {
 #[derive(Debug)]
 enum Value {
     Text(String),
-    Int(i64),
     Time(DateTime<Utc>),
 }
 
@@ -32,13 +31,6 @@ impl Filter {
     pub fn time(&mut self, condition: &str, value: Option<DateTime<Utc>>) {
         if let Some(value) = value {
             self.push(condition, Value::Time(value));
-        }
-    }
-
-    /// Adds `condition` about a whole number, when there is one; `{}` stands for it.
-    pub fn int(&mut self, condition: &str, value: Option<i64>) {
-        if let Some(value) = value {
-            self.push(condition, Value::Int(value));
         }
     }
 
@@ -86,7 +78,6 @@ impl Filter {
             for value in self.values {
                 query = match value {
                     Value::Text(text) => query.bind(text),
-                    Value::Int(int) => query.bind(int),
                     Value::Time(time) => query.bind(time),
                 };
             }
