@@ -29,7 +29,7 @@ def copy_runs(folder, wanted):
     have = store.execute("SELECT count(*) FROM runs").fetchone()[0]
     columns = {t: [c[1] for c in store.execute(f"PRAGMA table_info({t})")] for t in ("runs", "tasks", "tries")}
     seeds = [r[0] for r in store.execute("SELECT min(run_id) FROM runs GROUP BY dag_id ORDER BY dag_id")]
-    n = 0
+    n = have
     while have < wanted:
         for seed in seeds:
             n += 1

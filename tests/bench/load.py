@@ -13,7 +13,8 @@ import sys
 from measure import ROOT, home, postgres, report, run
 
 EFICHE = os.path.join(ROOT, "dags", "efiche")
-NIH = os.path.join(ROOT, "..", "shared", "data", "nih-chestxray14", "Data_Entry_2017_v2020.csv.gz")
+SHARED = os.environ.get("GALEN_SHARED_DATA", os.path.join(ROOT, "..", "shared", "data"))
+NIH = os.path.join(SHARED, "nih-chestxray14", "Data_Entry_2017_v2020.csv.gz")
 BASELINE_ROWS = 20_000
 BOUNDS = {"SQLite": "≥ 20,000 rows/s, ≤ 250 MB", "PostgreSQL": "≥ 10,000 rows/s, ≤ 250 MB"}
 
