@@ -68,3 +68,134 @@ fn a_secret_setting_is_never_printed() {
     let said = said(command);
     assert!(!said.to_string().contains("hunter2"), "{said}");
 }
+
+#[test]
+fn the_help_lists_every_verb() {
+    assert_snapshot!(galen(home().path(), &["--help"]).out, @"
+        From a hospital's raw data to audited tables, on a schedule
+
+        Usage: galen [OPTIONS] <COMMAND>
+
+        Commands:
+          demo        Run every sample DAG on the sample data, until nothing is left
+          run         Run a DAG once, here and now, with progress
+          backfill    Run a DAG for every data interval of a span of days
+          retry       Run failed tasks again, with all that they held back
+          scheduler   Run what is due, until told to stop
+          dags        List, check, show, pause and trigger DAGs
+          runs        Look at runs, or cancel one
+          tasks       Look at the tasks of a run, read their logs, or make them run again
+          tables      List the tables of a DAG with their rows and keys
+          export      Write a table as CSV, in key order
+          trace       Show where a row came from: file, line, hashes, run, batch, rules, and every change since
+          quarantine  See the records that were set aside, or let them go through again
+          audit       See what happened, verify that the record of it is whole, or take it elsewhere
+          generate    Make up synthetic rows from a declaration and write them as CSV
+          doctor      Check the installation and say how to fix what is wrong
+          db          Prepare the database for this version of Galen, or see whether it is
+          schema      Print the JSON Schema of a definition file
+
+        Options:
+              --home <DIR>  Folder that holds `dags`, `data_sample` and `state` [default: $GALEN_HOME, else here]
+          -h, --help        Print help
+          -V, --version     Print version
+        ");
+}
+
+#[test]
+fn the_help_of_a_verb_teaches() {
+    assert_snapshot!(galen(home().path(), &["run", "--help"]).out, @"
+        Run a DAG once, here and now, with progress
+
+        Ends with a table of its tasks: time and what became of the records. Exit code 1 when the run failed.
+
+        Usage: galen run [OPTIONS] <DAG>
+
+        Arguments:
+          <DAG>
+                  The DAG
+
+        Options:
+              --date <DATE>
+                  Data interval that starts on this day, in the DAG's time zone
+
+              --home <DIR>
+                  Folder that holds `dags`, `data_sample` and `state` [default: $GALEN_HOME, else here]
+
+              --from <TIME>
+                  Start of the data interval
+
+              --to <TIME>
+                  End of the data interval, itself not in it
+
+              --param <NAME=VALUE>
+                  A parameter of the DAG, as `name=value`; may be repeated
+
+              --task <SELECT>
+                  Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it
+
+              --json
+                  Print the table as JSON
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          galen run clinic                          the last complete data interval
+          galen run clinic --date 2026-01-31        the interval that starts on that day
+          galen run clinic --param max_rows=0       with another value of a parameter
+          galen run clinic --task +load             `load` and all that it needs
+        ");
+}
+
+#[test]
+fn a_wrong_date_says_what_was_expected() {
+    assert_snapshot!(galen(home().path(), &["run", "sales", "--date", "2026-02-30"]), @"
+        err: error: invalid value `2026-02-30` for `--date <DATE>`: expected a date as `2026-01-31`, or a time as `2026-01-31T14:00Z`
+        err: For more information, try `--help`.
+        exit: 2
+        ");
+    assert_snapshot!(galen(home().path(), &["backfill", "sales", "--from", "yesterday", "--to", "2026-01-01"]), @"
+        err: error: invalid value `yesterday` for `--from <DATE>`: expected a date as `2026-01-31`
+        err: For more information, try `--help`.
+        exit: 2
+        ");
+}
+
+#[test]
+fn a_dag_or_run_that_is_not_there_is_named() {
+    let home = home();
+    let folder = home.path().join("dags/sales");
+    std::fs::create_dir(&folder).expect("folder");
+    let dag = "dag_id: sales\nparams: {days: {type: integer, default: 1}}\ntasks: [{task_id: a, operator: noop}]\n";
+    std::fs::write(folder.join("dag.yaml"), dag).expect("dag");
+    assert_snapshot!(galen(home.path(), &["run", "sale"]), @"
+        err: error: no DAG `sale` in `./dags`
+        err: hint: did you mean `sales`?
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["run", "sales", "--param", "day=2"]), @"
+        err: error: DAG `sales` has no parameter `day`
+        err: hint: did you mean `days`?
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["run", "sales", "--param", "days=two"]), @"
+        err: error: parameter `days` does not fit, expected a whole number
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["runs", "show", "nothing"]), @"
+        err: error: no run `nothing`
+        err: hint: `galen runs list` lists the newest
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["export", "sales", "orders"]), @"
+        err: error: dag `sales` has no table `orders`
+        err: hint: `galen tables sales` lists them
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["retry"]), @"
+        err: error: no failed run to retry
+        err: hint: `galen runs list` shows how runs ended
+        exit: 2
+        ");
+}

@@ -1,5 +1,7 @@
 //! The command line as a person meets it: help, mistakes, exit codes.
 
 mod dags;
+mod demo;
 pub mod galen;
 mod mistakes;
+mod tour;

@@ -1,0 +1,186 @@
+//! The verbs on a small DAG, from the first run to the audit.
+
+use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use super::galen::{Said, galen};
+
+const DAG: &str = "
+dag_id: small
+description: Two steps, the second of which fails until it may pass
+schedule: {cron: '0 3 * * *', timezone: Europe/Madrid, start_date: 2026-01-01}
+params: {word: {type: string, default: hello}}
+tasks:
+  - {task_id: say, operator: shell, with: {command: [echo, '{{ params.word }}']}}
+  - {task_id: gate, operator: shell, depends_on: [say], with: {script: test -e open}}
+  - {task_id: after, operator: noop, depends_on: [gate]}
+";
+
+fn home() -> TempDir {
+    let home = tempfile::tempdir().expect("home");
+    let dag = home.path().join("dags/small");
+    std::fs::create_dir_all(&dag).expect("dags");
+    std::fs::write(dag.join("dag.yaml"), DAG).expect("dag");
+    home
+}
+
+fn open(home: &TempDir) {
+    std::fs::write(home.path().join("open"), "").expect("gate");
+}
+
+fn list(home: &TempDir, args: &[&str]) -> Vec<Value> {
+    let said = galen(home.path(), args);
+    serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said}"))
+}
+
+fn newest_run(home: &TempDir) -> String {
+    let runs = list(home, &["runs", "list", "--json"]);
+    runs[0]["run_id"].as_str().expect("run").to_owned()
+}
+
+fn succeeds(said: Said) -> Said {
+    assert_eq!(said.code, 0, "{said}");
+    said
+}
+
+#[test]
+fn a_failed_run_is_explained_and_retried() {
+    let home = home();
+    let run = galen(home.path(), &["run", "small", "--param", "word=ciao"]);
+    assert_eq!(run.code, 1, "{run}");
+    assert!(run.err.contains("error: task `gate`: "), "{run}");
+    assert!(run.err.contains("hint: "), "{run}");
+    let id = newest_run(&home);
+
+    let log = succeeds(galen(home.path(), &["tasks", "logs", &id, "say"]));
+    assert!(log.out.contains("ciao"), "{log}");
+
+    let plan = list(&home, &["retry", "--dry-run", "--json"]);
+    let tasks: Vec<&Value> = plan.iter().map(|row| &row["task"]).collect();
+    assert_eq!(tasks, ["gate", "after"]);
+
+    open(&home);
+    succeeds(galen(home.path(), &["retry"]));
+    let tasks = list(&home, &["tasks", "list", &id, "--json"]);
+    let tries: Vec<&Value> = tasks.iter().map(|task| &task["tries"]).collect();
+    assert_eq!(tries, [1, 2, 1]);
+
+    let again = galen(home.path(), &["retry", &id]);
+    assert_eq!(again.code, 2);
+    assert!(again.err.contains("tasks clear"), "{again}");
+}
+
+#[test]
+fn a_part_of_a_dag_runs_alone() {
+    let home = home();
+    succeeds(galen(
+        home.path(),
+        &["run", "small", "--task", "say", "--date", "2026-01-02"],
+    ));
+    let tasks = list(&home, &["tasks", "list", &newest_run(&home), "--json"]);
+    assert_eq!(tasks.len(), 1);
+    let runs = list(&home, &["runs", "list", "--json"]);
+    assert_eq!(runs[0]["interval_start"], "2026-01-02T02:00:00Z");
+}
+
+#[test]
+fn a_backfill_makes_each_date_once() {
+    let home = home();
+    open(&home);
+    let span = [
+        "backfill",
+        "small",
+        "--from",
+        "2026-01-05",
+        "--to",
+        "2026-01-07",
+        "--json",
+    ];
+    let dry = list(&home, &[&span[..], &["--dry-run"]].concat());
+    assert_eq!(dry.len(), 3);
+    assert_eq!(list(&home, &["runs", "list", "--json"]).len(), 0);
+
+    let done = list(&home, &span);
+    assert!(
+        done.iter().all(|date| date["state"] == "success"),
+        "{done:?}"
+    );
+    let again = list(&home, &span);
+    assert!(
+        again
+            .iter()
+            .all(|date| date["outcome"] == "skipped: it exists (success)"),
+        "{again:?}"
+    );
+    assert_eq!(list(&home, &["runs", "list", "--json"]).len(), 3);
+}
+
+#[test]
+fn a_paused_dag_says_so() {
+    let home = home();
+    succeeds(galen(home.path(), &["dags", "pause", "small"]));
+    assert_eq!(
+        list(&home, &["dags", "list", "--json"])[0]["status"],
+        "paused"
+    );
+    succeeds(galen(home.path(), &["dags", "unpause", "small"]));
+    assert_eq!(list(&home, &["dags", "list", "--json"])[0]["status"], "ok");
+}
+
+#[test]
+fn a_queued_run_is_cancelled() {
+    let home = home();
+    let queued = succeeds(galen(home.path(), &["dags", "trigger", "small"]));
+    let id = queued.out.trim().to_owned();
+    succeeds(galen(home.path(), &["runs", "cancel", &id]));
+    assert_eq!(
+        list(&home, &["runs", "list", "--json"])[0]["state"],
+        "cancelled"
+    );
+    assert_eq!(galen(home.path(), &["runs", "cancel", &id]).code, 2);
+}
+
+#[tokio::test]
+async fn a_changed_event_is_found() {
+    let home = home();
+    open(&home);
+    succeeds(galen(home.path(), &["run", "small"]));
+    succeeds(galen(home.path(), &["audit", "verify"]));
+
+    let file = home.path().join("state/galen.db");
+    let url = format!("sqlite://{}", file.display());
+    let mut database = SqliteConnection::connect(&url).await.expect("database");
+    let change =
+        "UPDATE events SET data = replace(data, 'hello', 'adieu'), actor = 'nobody' WHERE seq = 3";
+    sqlx::query(change)
+        .execute(&mut database)
+        .await
+        .expect("tampering");
+    database.close().await.expect("closed");
+
+    let found = galen(home.path(), &["audit", "verify"]);
+    assert_eq!(found.code, 1);
+    assert!(found.out.contains("event 3 was changed"), "{found}");
+}
+
+/// The script in README.md, as an outsider would write it: SHA-256 and nothing of Galen's.
+#[test]
+fn an_export_is_verified_with_sha_256_alone() {
+    let home = home();
+    open(&home);
+    succeeds(galen(home.path(), &["run", "small"]));
+    let export = succeeds(galen(home.path(), &["audit", "export"]));
+    let mut previous = "0".repeat(64);
+    for line in export.out.lines() {
+        let event: Value = serde_json::from_str(line).expect("json");
+        let members = ["seq", "at", "actor", "dag_id", "run_id", "task_id", "data"];
+        let hashed: Vec<&Value> = members.iter().map(|name| &event[name]).collect();
+        let hashed = serde_json::to_string(&hashed).expect("json");
+        let digest = galen::base::sha256(format!("{previous}\n{hashed}")).to_string();
+        assert_eq!(event["previous"], previous.as_str());
+        assert_eq!(event["hash"], digest.as_str());
+        previous = digest;
+    }
+    assert!(export.out.lines().count() > 10);
+}
