@@ -88,6 +88,7 @@ fn the_help_lists_every_verb() {
           tables      List the tables of a DAG with their rows and keys
           export      Write a table as CSV, in key order
           trace       Show where a row came from: file, line, hashes, run, batch, rules, and every change since
+          profile     Tell what is in a file: rows, encoding, delimiter, and for each column its kind, nulls, distinct and frequent values
           quarantine  See the records that were set aside, or let them go through again
           audit       See what happened, verify that the record of it is whole, or take it elsewhere
           generate    Make up synthetic rows from a declaration and write them as CSV
