@@ -111,8 +111,8 @@ impl Engine {
         held_until: &mut DateTime<Utc>,
     ) -> Result<Parted> {
         self.recover().await?;
-        let mut renewal = patient(self.handle.settings.engine.lease_ttl / 3);
-        let mut look = patient(LOOK);
+        let mut renewal = unhurried(self.handle.settings.engine.lease_ttl / 3);
+        let mut look = unhurried(LOOK);
         loop {
             self.tick().await?;
             self.pass().await?;
@@ -251,7 +251,7 @@ impl Engine {
     }
 }
 
-fn patient(period: Duration) -> Interval {
+fn unhurried(period: Duration) -> Interval {
     let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
