@@ -58,7 +58,7 @@ impl Records {
     pub async fn staged_columns(&self, table: &str, wanted: &[String]) -> Result<StagedColumns> {
         let mut read = self.read().await?;
         let existing = existing_columns(read.conn()?, table).await?;
-        if existing.is_empty() {
+        if !existing.iter().any(|name| name == "_processed") {
             return Err(
                 Error::new(format!("staging table `{table}` does not exist")).hint(
                     "an `ingest` task before this one makes it; compare its `into` with `from`",

@@ -174,7 +174,7 @@ fn check_columns(file: &str, columns: &[String]) -> Result<()> {
 
 /// Whether a file with `columns` fits `table` as it is.
 fn check_present(table: &str, file: &str, present: &[String], columns: &[String]) -> Result<()> {
-    if !present.iter().any(|name| name == "_row_id") {
+    if !present.iter().any(|name| name == "_processed") {
         return Err(
             Error::new(format!("table `{table}` exists and is not a staging table"))
                 .hint("give `into` a name of its own"),

@@ -1,1 +1,3 @@
-//! Tests: records.
+//! Records: what `process` writes, on both databases.
+
+mod process;

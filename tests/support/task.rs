@@ -51,7 +51,11 @@ impl Try<'_> {
     fn context(&self, cancel: CancellationToken, log: TaskLog) -> TaskContext {
         let folder = self.database.home().join("dags/sample");
         std::fs::create_dir_all(&folder).expect("a folder");
-        let dag = "dag_id: sample\ntasks: [{task_id: it, operator: noop}]\n";
+        let tables = self.files.iter().any(|(path, _)| *path == "tables.sql");
+        let dag = match tables {
+            true => "dag_id: sample\ntables: tables.sql\ntasks: [{task_id: it, operator: noop}]\n",
+            false => "dag_id: sample\ntasks: [{task_id: it, operator: noop}]\n",
+        };
         for (path, text) in self.files.iter().chain(&[("dag.yaml", dag)]) {
             std::fs::write(folder.join(path), text).expect("written");
         }

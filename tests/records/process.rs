@@ -1,0 +1,212 @@
+//! `process` on tables of its own: versions, parents, and what cannot be processed.
+
+use galen::base::{Counts, DagId};
+use galen::operators::{TaskError, Verdict};
+use galen::records::{QuarantineFilter, Records};
+use serde_json::{Value, json};
+
+use crate::support::{TestDatabase, Try, counts, databases};
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS wards (ward TEXT PRIMARY KEY, name TEXT);
+CREATE TABLE IF NOT EXISTS beds (
+    ward TEXT NOT NULL REFERENCES wards (ward),
+    number BIGINT NOT NULL,
+    state TEXT,
+    free BOOLEAN,
+    width DOUBLE PRECISION,
+    seen_at TIMESTAMPTZ,
+    PRIMARY KEY (ward, number)
+);";
+
+const WARDS: &str = "targets: [{table: wards, key: {ward: ward}, columns: {name: name}}]";
+
+const BEDS: &str = "
+targets:
+  - table: beds
+    key: {ward: ward, number: number}
+    columns: {state: state, free: state = 'free', width: width, seen_at: seen_at}
+    version_by: [seen_at]
+";
+
+struct Hospital(TestDatabase);
+
+impl Hospital {
+    async fn attempt(&self, operator: &str, with: Value) -> Result<Verdict, TaskError> {
+        let files = [
+            ("tables.sql", TABLES),
+            ("wards.yaml", WARDS),
+            ("beds.yaml", BEDS),
+        ];
+        Try {
+            database: &self.0,
+            files: &files,
+            operator,
+            with,
+        }
+        .run()
+        .await
+    }
+
+    async fn run(&self, operator: &str, with: Value) -> Counts {
+        match self.attempt(operator, with).await {
+            Ok(Verdict::Done(outcome)) => outcome.counts,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Stages `text` as a file of its own.
+    async fn stage(&self, into: &str, text: &str) {
+        let name = format!("{}.csv", galen::base::sha256(text));
+        std::fs::write(self.0.home().join(&name), text).expect("a file");
+        let into = format!("raw_{into}");
+        self.run("ingest", json!({"source": {"csv": name}, "into": into}))
+            .await;
+    }
+
+    async fn process(&self, from: &str) -> Counts {
+        let with = json!({"from": format!("raw_{from}"), "targets": format!("{from}.yaml"), "batch_size": 2});
+        self.run("process", with).await
+    }
+
+    fn records(&self) -> Records {
+        let records = Records::open(&self.0.settings(), &DagId::new("sample")).expect("records");
+        records.with_tables(TABLES)
+    }
+
+    async fn export(&self, table: &str) -> String {
+        let mut out = Vec::new();
+        self.records()
+            .export(table, false, &mut out)
+            .await
+            .expect("exported");
+        String::from_utf8(out).expect("text")
+    }
+}
+
+async fn hospitals() -> Vec<Hospital> {
+    databases().await.into_iter().map(Hospital).collect()
+}
+
+const HEADER: &str = "ward,number,state,width,seen_at\n";
+
+#[tokio::test]
+async fn the_newest_version_stays_in_whatever_order_versions_come() {
+    let rows = [
+        "A,1,free,0.1,2026-01-01T00:00:00Z",
+        "A,1,taken,0.30000000000000004,2026-01-03T00:00:00.5+01:00",
+        "A,1,cleaned,2,2026-01-02T00:00:00Z",
+        "A,2,,,",
+    ];
+    for turn in 0..rows.len() {
+        for hospital in hospitals().await {
+            let mut rows = rows;
+            rows.rotate_left(turn);
+            hospital.stage("wards", "ward,name\nA,\"\"\n").await;
+            hospital.process("wards").await;
+            for row in rows {
+                hospital.stage("beds", &format!("{HEADER}{row}\n")).await;
+                hospital.process("beds").await;
+            }
+            assert_eq!(
+                hospital.export("beds").await,
+                "ward,number,state,free,width,seen_at\n\
+                 A,1,taken,false,0.30000000000000004,2026-01-02T23:00:00.500000Z\n\
+                 A,2,,,,\n",
+                "{} {turn}",
+                hospital.0.name
+            );
+            assert_eq!(hospital.export("wards").await, "ward,name\nA,\"\"\n");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_without_its_parent_waits_in_quarantine() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        let beds = format!("{HEADER}A,1,free,1,\nB,1,free,1,\nA,x,free,1,\n,3,free,1,\n");
+        hospital.stage("beds", &beds).await;
+        hospital.process("beds").await;
+        let open = hospital
+            .records()
+            .quarantined(&QuarantineFilter::default(), 10)
+            .await;
+        let reasons: Vec<String> = open
+            .expect("a list")
+            .into_iter()
+            .map(|r| r.reasons)
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                r#"["missing_parent"]"#,
+                r#"["bad_number"]"#,
+                r#"["missing_key"]"#
+            ]
+        );
+
+        hospital.stage("wards", "ward,name\nB,South\n").await;
+        hospital.process("wards").await;
+        let orphans = QuarantineFilter {
+            reason: Some("missing_parent".to_owned()),
+            ..QuarantineFilter::default()
+        };
+        let replayed = hospital.records().replay(&orphans).await.expect("replayed");
+        assert_eq!(replayed.waiting, 1);
+        hospital.process("beds").await;
+        let open = hospital
+            .records()
+            .quarantined(&QuarantineFilter::default(), 10)
+            .await;
+        assert_eq!(open.expect("a list").len(), 2);
+        assert!(hospital.export("beds").await.contains("\nB,1,free,"));
+    }
+}
+
+#[tokio::test]
+async fn tables_are_listed_with_their_layers() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        let tables = hospital.records().tables().await.expect("tables");
+        let lines: Vec<String> = tables
+            .iter()
+            .map(|t| format!("{} {} {} {}", t.table, t.layer, t.rows, t.key))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "raw_wards staging 1 _row_id",
+                "beds op 0 ward,number",
+                "wards op 1 ward",
+                "audit_log op 1 id",
+                "quarantine quarantine 0 id"
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_processed_says_what_to_do() {
+    for hospital in hospitals().await {
+        let with = json!({"from": "beds", "targets": "beds.yaml"});
+        let message = |result: Result<Verdict, TaskError>| match result {
+            Err(TaskError::Permanent(error)) => format!("{error:?}"),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            message(hospital.attempt("process", with.clone()).await),
+            "staging table `beds` does not exist\nhint: an `ingest` task before this one makes it; compare its `into` with `from`"
+        );
+        hospital
+            .stage("beds", "ward,nummber,state,width,seen_at\nA,1,,,\n")
+            .await;
+        let with = json!({"from": "raw_beds", "targets": "beds.yaml"});
+        assert_eq!(
+            message(hospital.attempt("process", with).await),
+            "column `number` is not in staging table `raw_beds`\nhint: did you mean `nummber`?"
+        );
+    }
+}
