@@ -1,18 +1,14 @@
 //! From a targets file to a plan, with every problem of the file at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_saphyr::Location;
 
 use super::expression::Expression;
-use super::lookup::Lookup;
-use super::plan::{Agreement, Plan, RowSet, Target, TargetColumn, builtin};
-use super::spec::{
-    AgreeSpec, ListSpec, MapSpec, NumberSpec, Pairs, RowSetSpec, StepSpec, TargetSpec, TargetsSpec,
-    Text,
-};
-use super::step::{Conversion, Step};
-use crate::base::{Error, Problem, Result, Schema, Table, nearest};
+use super::plan::{Agreement, Plan, RowSet, builtin};
+use super::scope::Scope;
+use super::spec::{RowSetSpec, TargetsSpec, Text};
+use crate::base::{Error, Problem, Result, Schema, nearest};
 
 /// Columns that Galen fills by itself when a table has them.
 pub const FILLED: [&str; 2] = ["created_at", "updated_at"];
@@ -83,44 +79,15 @@ impl Plan {
     }
 }
 
-/// What names mean at some point of the file.
-#[derive(Default, Clone)]
-struct Scope {
-    /// Column → the staged columns it is made from. A staged column is made from itself.
-    sources: BTreeMap<String, BTreeSet<String>>,
-    staged: BTreeSet<String>,
-    lists: BTreeSet<String>,
-}
-
-impl Scope {
-    /// A column is read; unless some step made it, it comes from staging.
-    fn read(&mut self, name: &str) -> BTreeSet<String> {
-        if !self.sources.contains_key(name) {
-            self.staged.insert(name.to_owned());
-            self.sources
-                .insert(name.to_owned(), BTreeSet::from([name.to_owned()]));
-        }
-        self.sources[name].clone()
-    }
-
-    fn read_all(&mut self, names: &[String]) -> BTreeSet<String> {
-        names.iter().flat_map(|name| self.read(name)).collect()
-    }
-
-    fn make(&mut self, name: &str, sources: BTreeSet<String>) {
-        self.sources.insert(name.to_owned(), sources);
-        self.lists.remove(name);
-    }
-}
-
-struct Compiler<'a> {
+/// A targets file on its way to a plan, with the problems found so far.
+pub(super) struct Compiler<'a> {
     file: &'a str,
-    schema: &'a Schema,
-    read: &'a ReadFile<'a>,
+    pub schema: &'a Schema,
+    pub read: &'a ReadFile<'a>,
     problems: Vec<Problem>,
-    scope: Scope,
+    pub scope: Scope,
     reasons: Vec<String>,
-    agreements: Vec<Agreement>,
+    pub agreements: Vec<Agreement>,
 }
 
 impl Compiler<'_> {
@@ -165,195 +132,6 @@ impl Compiler<'_> {
         }
     }
 
-    fn step(&mut self, spec: &StepSpec, steps: &mut Vec<Step>, of_records: bool) {
-        let step = match spec {
-            StepSpec::Nulls(nulls) => {
-                let columns = nulls
-                    .columns
-                    .as_ref()
-                    .map(|columns| columns.iter().map(|column| self.column(column)).collect());
-                Some(Step::Nulls {
-                    words: nulls.words.iter().cloned().collect(),
-                    columns,
-                })
-            }
-            StepSpec::Date(date) => {
-                let to = Conversion::Date(date.format.value.clone());
-                self.check_format(&date.format);
-                Some(self.convert(&date.column, date.name.as_ref(), date.reason.as_ref(), to))
-            }
-            StepSpec::Integer(number) => Some(self.number(number, Conversion::Integer)),
-            StepSpec::Float(number) => Some(self.number(number, Conversion::Float)),
-            StepSpec::List(list) if of_records => Some(self.list(list)),
-            StepSpec::Map(map) => self.map(map),
-            StepSpec::Set(columns) => {
-                self.set(columns, steps);
-                None
-            }
-            StepSpec::Check(check) => {
-                self.expression(&check.condition)
-                    .map(|condition| Step::Check {
-                        condition,
-                        reason: self.reason(&check.rule.value),
-                    })
-            }
-            StepSpec::Agree(agree) if of_records => self.agree(agree, steps.len()),
-            StepSpec::List(ListSpec { column, .. }) | StepSpec::Agree(AgreeSpec { column, .. }) => {
-                let error = Error::new("`list` and `agree` are steps of records, not of row sets");
-                self.problem(
-                    Some(column),
-                    error.hint("move it to the `steps` of the file"),
-                );
-                None
-            }
-        };
-        steps.extend(step);
-    }
-
-    fn number(&mut self, spec: &NumberSpec, to: Conversion) -> Step {
-        self.convert(&spec.column, spec.name.as_ref(), spec.reason.as_ref(), to)
-    }
-
-    fn convert(
-        &mut self,
-        column: &Text,
-        name: Option<&Text>,
-        reason: Option<&Text>,
-        to: Conversion,
-    ) -> Step {
-        let default = match to {
-            Conversion::Date(_) => "bad_date",
-            Conversion::Integer | Conversion::Float => "bad_number",
-        };
-        let sources = self.scope.read(&column.value);
-        let name = name.unwrap_or(column).value.clone();
-        self.scope.make(&name, sources);
-        Step::Convert {
-            column: column.value.clone(),
-            name,
-            to,
-            reason: self.reason(reason.map_or(default, |word| &word.value)),
-        }
-    }
-
-    fn check_format(&mut self, format: &Text) {
-        use chrono::format::{Item, StrftimeItems};
-        let is_bad = StrftimeItems::new(&format.value).any(|item| matches!(item, Item::Error));
-        if is_bad {
-            let error = Error::new(format!("`{}` is not a date format", format.value));
-            self.problem(
-                Some(format),
-                error.hint("expected a strftime format, as `%Y-%m-%d`"),
-            );
-        }
-    }
-
-    fn list(&mut self, spec: &ListSpec) -> Step {
-        let sources = self.scope.read(&spec.column.value);
-        let name = spec.name.as_ref().unwrap_or(&spec.column).value.clone();
-        self.scope.make(&name, sources);
-        self.scope.lists.insert(name.clone());
-        let reason = spec
-            .reason
-            .as_ref()
-            .map_or("list_syntax", |word| &word.value);
-        Step::List {
-            column: spec.column.value.clone(),
-            name,
-            syntax: spec.syntax,
-            separator: spec.separator.as_ref().map_or(",", |s| &s.value).to_owned(),
-            reason: self.reason(reason),
-        }
-    }
-
-    fn map(&mut self, spec: &MapSpec) -> Option<Step> {
-        let sources = self.scope.read(&spec.column.value);
-        let names: Vec<String> = spec.values.0.iter().map(|(n, _)| n.value.clone()).collect();
-        for name in &names {
-            self.scope.make(name, sources.clone());
-        }
-        let text = match (self.read)(&spec.file.value) {
-            Ok(text) => text,
-            Err(error) => {
-                self.problem(Some(&spec.file), error);
-                return None;
-            }
-        };
-        let values: Vec<&str> = spec
-            .values
-            .0
-            .iter()
-            .map(|(_, v)| v.value.as_str())
-            .collect();
-        match Lookup::parse(&text, &spec.key.value, &values) {
-            Ok(table) => Some(Step::Lookup {
-                column: spec.column.value.clone(),
-                table,
-                names,
-            }),
-            Err(error) => {
-                let hint = error.hint_text().unwrap_or_default().to_owned();
-                let error =
-                    Error::new(format!("map file `{}`: {error}", spec.file.value)).hint(hint);
-                self.problem(Some(&spec.file), error);
-                None
-            }
-        }
-    }
-
-    /// One step for each run of columns that do not read each other.
-    fn set(&mut self, columns: &Pairs<Text>, steps: &mut Vec<Step>) {
-        let mut group: Vec<(String, Expression)> = Vec::new();
-        for (name, text) in &columns.0 {
-            let Some(expression) = self.expression(text) else {
-                self.scope.make(&name.value, BTreeSet::new());
-                continue;
-            };
-            let sources = self.scope.read_all(expression.columns());
-            if group
-                .iter()
-                .any(|(made, _)| expression.columns().contains(made) || *made == name.value)
-            {
-                steps.push(Step::Set(std::mem::take(&mut group)));
-            }
-            self.scope.make(&name.value, sources);
-            group.push((name.value.clone(), expression));
-        }
-        if !group.is_empty() {
-            steps.push(Step::Set(group));
-        }
-    }
-
-    fn agree(&mut self, spec: &AgreeSpec, step: usize) -> Option<Step> {
-        let sources = self.scope.read(&spec.column.value);
-        self.scope.read(&spec.within.value);
-        if !self.scope.staged.contains(&spec.within.value) {
-            let error = Error::new(format!(
-                "`{}` is not a column of staging",
-                spec.within.value
-            ));
-            self.problem(
-                Some(&spec.within),
-                error.hint("groups are found in staging, before any step"),
-            );
-        }
-        let order_by: Vec<Expression> = spec
-            .order_by
-            .iter()
-            .filter_map(|text| self.expression(text))
-            .collect();
-        let reason = self.reason(&spec.rule.value);
-        self.agreements.push(Agreement {
-            step,
-            column: spec.column.value.clone(),
-            within: spec.within.value.clone(),
-            order_by,
-            reason,
-            sources: sources.into_iter().collect(),
-        });
-        Some(Step::Agree(self.agreements.len() - 1))
-    }
-
     fn row_set(&mut self, spec: &RowSetSpec) -> (RowSet, Scope) {
         let list = &spec.explode.value;
         if !self.scope.lists.contains(list) {
@@ -385,7 +163,7 @@ impl Compiler<'_> {
     }
 
     /// Goes back to the scope `outer`, keeping what was found to come from staging.
-    fn leave(&mut self, outer: Scope) -> Scope {
+    pub(super) fn leave(&mut self, outer: Scope) -> Scope {
         let inner = std::mem::replace(&mut self.scope, outer);
         for name in &inner.staged {
             if !self.scope.sources.contains_key(name) {
@@ -407,148 +185,12 @@ impl Compiler<'_> {
             .collect();
     }
 
-    fn targets(&mut self, spec: &TargetsSpec, scopes: &mut [(String, Scope)]) -> Vec<Target> {
-        let mut targets = Vec::new();
-        for (number, target) in spec.targets.iter().enumerate() {
-            if number == 0 && (target.rows.is_some() || target.condition.is_some()) {
-                let error = Error::new(format!(
-                    "the first target, `{}`, must have a row for every record",
-                    target.table.value
-                ));
-                self.problem(Some(&target.table), error.hint("a record counts by what became of it in the first target; put that one first"));
-            }
-            let set = match &target.rows {
-                None => None,
-                Some(name) => match scopes.iter().position(|(known, _)| *known == name.value) {
-                    Some(set) => Some(set),
-                    None => {
-                        let error = Error::new(format!("row set `{}` is not declared", name.value));
-                        self.problem(Some(name), error.hint("declare it under `row_sets`"));
-                        continue;
-                    }
-                },
-            };
-            match set {
-                None => targets.extend(self.target(target, None)),
-                Some(set) => {
-                    let outer = std::mem::replace(&mut self.scope, scopes[set].1.clone());
-                    targets.extend(self.target(target, Some(set)));
-                    scopes[set].1 = self.leave(outer);
-                }
-            }
-        }
-        if spec.targets.is_empty() {
-            self.problem(
-                None,
-                Error::new("`targets` is empty").hint("name the tables to write"),
-            );
-        }
-        targets
-    }
-
-    fn target(&mut self, spec: &TargetSpec, row_set: Option<usize>) -> Option<Target> {
-        let table = match self.schema.table(&spec.table.value) {
-            Ok(table) => table.clone(),
-            Err(error) => {
-                self.problem(Some(&spec.table), error);
-                return None;
-            }
-        };
-        let condition = spec
-            .condition
-            .as_ref()
-            .and_then(|text| self.expression(text));
-        let mut columns = Vec::new();
-        for (name, text) in spec.key.0.iter().chain(&spec.columns.0) {
-            columns.extend(self.target_column(&table, name, text, columns.as_slice()));
-        }
-        self.check_key(spec, &table);
-        for column in &table.columns {
-            let is_given = columns.iter().any(|given| given.name == column.name);
-            let is_optional =
-                column.nullable || column.has_default || FILLED.contains(&column.name.as_str());
-            if !is_given && !is_optional && !table.key.contains(&column.name) {
-                let error = Error::new(format!(
-                    "column `{}` of table `{}` must have a value",
-                    column.name, table.name
-                ));
-                self.problem(
-                    Some(&spec.table),
-                    error.hint("give it an expression under `columns`"),
-                );
-            }
-        }
-        let version = spec
-            .version_by
-            .iter()
-            .filter_map(|text| self.expression(text))
-            .collect();
-        Some(Target {
-            table: table.name,
-            row_set,
-            condition,
-            keys: spec.key.0.len(),
-            columns,
-            version,
-        })
-    }
-
-    fn target_column(
-        &mut self,
-        table: &Table,
-        name: &Text,
-        text: &Text,
-        known: &[TargetColumn],
-    ) -> Option<TargetColumn> {
-        let expression = self.expression(text);
-        if known.iter().any(|column| column.name == name.value) {
-            self.problem(
-                Some(name),
-                Error::new(format!("column `{}` is given twice", name.value)),
-            );
-        }
-        match table.column(&name.value) {
-            Ok(column) => Some(TargetColumn {
-                name: name.value.clone(),
-                cell_type: column.cell_type,
-                required: !column.nullable || table.key.contains(&name.value),
-                expression: expression?,
-            }),
-            Err(error) => {
-                self.problem(Some(name), error);
-                None
-            }
-        }
-    }
-
-    fn check_key(&mut self, spec: &TargetSpec, table: &Table) {
-        let given: BTreeSet<&str> = spec
-            .key
-            .0
-            .iter()
-            .map(|(name, _)| name.value.as_str())
-            .collect();
-        let declared: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
-        if given != declared || declared.is_empty() {
-            let names: Vec<&str> = declared.into_iter().collect();
-            let error = Error::new(format!(
-                "the key of table `{}` is `{}`",
-                table.name,
-                names.join(", ")
-            ));
-            self.problem(
-                Some(&spec.table),
-                error.hint("`key` gives exactly the columns of the primary key"),
-            );
-        }
-    }
-
-    fn column(&mut self, column: &Text) -> String {
+    pub(super) fn column(&mut self, column: &Text) -> String {
         self.scope.read(&column.value);
         column.value.clone()
     }
 
-    fn expression(&mut self, text: &Text) -> Option<Expression> {
+    pub(super) fn expression(&mut self, text: &Text) -> Option<Expression> {
         match Expression::parse(&text.value) {
             Ok(expression) => {
                 self.scope.read_all(expression.columns());
@@ -562,7 +204,7 @@ impl Compiler<'_> {
     }
 
     /// The bit of a reason, which is given one when it is new.
-    fn reason(&mut self, word: &str) -> u64 {
+    pub(super) fn reason(&mut self, word: &str) -> u64 {
         let bit = self.reasons.iter().position(|known| known == word);
         let bit = bit.unwrap_or_else(|| {
             self.reasons.push(word.to_owned());
@@ -571,7 +213,7 @@ impl Compiler<'_> {
         1u64.checked_shl(bit as u32).unwrap_or(0)
     }
 
-    fn problem(&mut self, at: Option<&Text>, error: Error) {
+    pub(super) fn problem(&mut self, at: Option<&Text>, error: Error) {
         self.problems.push(Problem {
             file: self.file.to_owned(),
             line: at.map_or(0, |text| line(&text.referenced)),
@@ -596,7 +238,7 @@ fn column(place: &Location) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Cell, CellType, TableColumn};
+    use crate::base::{Cell, CellType, Table, TableColumn};
 
     fn column(name: &str, cell_type: CellType, nullable: bool) -> TableColumn {
         TableColumn {

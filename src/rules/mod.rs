@@ -4,11 +4,14 @@
 //! Does not belong here: databases, and what is already in a table.
 
 mod compile;
+mod compile_steps;
+mod compile_targets;
 mod convert;
 mod expression;
 mod list;
 mod lookup;
 mod plan;
+mod scope;
 mod shape;
 mod spec;
 mod step;

@@ -5,7 +5,7 @@ use galen::operators::{TaskError, Verdict};
 use galen::records::{QuarantineFilter, Records};
 use serde_json::{Value, json};
 
-use crate::support::{TestDatabase, Try, counts, databases};
+use crate::support::{TestDatabase, Try, databases};
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS wards (ward TEXT PRIMARY KEY, name TEXT);
