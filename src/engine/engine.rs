@@ -66,6 +66,8 @@ pub struct Engine {
     pub(super) stopping: bool,
     /// When tries under way are told to stop.
     pub(super) grace_ends: Option<Instant>,
+    /// When old logs were last looked for.
+    pub(super) logs_swept: Option<DateTime<Utc>>,
     /// The list of DAGs, their pauses or backfills may have changed in the store.
     pub(super) dags_changed: bool,
     /// A place under `max_active_runs` may have come free, or a run may have been queued: look whether one may start.
@@ -116,6 +118,7 @@ impl Engine {
             seen: 0,
             stopping: false,
             grace_ends: None,
+            logs_swept: None,
             dags_changed: true,
             queue_changed: true,
             room_changed: true,

@@ -138,6 +138,7 @@ impl Engine {
                         return Ok(Parted::Overtaken);
                     }
                     self.widen().await?;
+                    self.sweep_logs();
                 }
                 () = stop.cancelled(), if !self.stopping => self.wind_down(),
                 () = grace(self.grace_ends), if self.grace_ends.is_some() => {

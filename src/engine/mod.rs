@@ -22,6 +22,7 @@ mod lead;
 mod log;
 mod plan;
 mod recovery;
+mod retention;
 mod retry;
 mod rule;
 mod slots;

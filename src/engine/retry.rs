@@ -32,3 +32,46 @@ fn jitter(run: &RunId, task: &TaskId, failures: u32) -> f64 {
     let high = u32::from_be_bytes([digest.0[0], digest.0[1], digest.0[2], digest.0[3]]);
     f64::from(high) / (f64::from(u32::MAX) + 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(retries: u32, backoff: bool) -> Task {
+        serde_json::from_value(serde_json::json!({
+            "task_id": "t", "operator": "noop", "description": "", "depends_on": [],
+            "trigger_rule": "all_success", "when": null, "pool": "default_pool", "pool_slots": 1,
+            "priority_weight": 1, "retries": retries, "retry_delay": {"secs": 10, "nanos": 0},
+            "retry_exponential_backoff": backoff, "max_retry_delay": {"secs": 60, "nanos": 0},
+            "execution_timeout": null, "with": {}, "on_failure": null, "on_success": null,
+        }))
+        .expect("a task")
+    }
+
+    #[test]
+    fn waits_the_same_or_longer_and_longer_and_then_gives_up() {
+        let run = RunId::from("r");
+        let delays = |task: &Task| (1..=6).map(|n| delay(task, &run, n)).collect::<Vec<_>>();
+        let steady = delays(&task(2, false));
+        let ten = Some(Duration::from_secs(10));
+        assert_eq!(steady, [ten, ten, None, None, None, None]);
+        let growing = delays(&task(5, true));
+        let seconds: Vec<f64> = growing
+            .iter()
+            .flatten()
+            .map(Duration::as_secs_f64)
+            .collect();
+        for (waited, shortest) in seconds.iter().zip([10.0, 20.0, 40.0, 60.0, 60.0]) {
+            assert!(
+                (shortest..=60.0_f64.min(shortest * 1.25)).contains(waited),
+                "{seconds:?}"
+            );
+        }
+        assert_eq!(growing[5], None);
+        assert_eq!(
+            growing,
+            delays(&task(5, true)),
+            "the same run plans the same times"
+        );
+    }
+}

@@ -190,3 +190,21 @@ async fn a_failed_run_is_run_again_as_often_as_its_dag_says() {
         assert_eq!(tries_made(&run), ["good.1", "bad.1", "bad.2", "after.1"]);
     }
 }
+
+#[tokio::test]
+async fn a_run_keeps_the_dag_it_started_with() {
+    for database in databases().await {
+        let world = World::new(database).await;
+        world.dag("edited", "", &["task_id: old"]);
+        let run = world.trigger("edited").await;
+        world.dag(
+            "edited",
+            "",
+            &["task_id: new", "task_id: newer, depends_on: [new]"],
+        );
+        world.drive(&run).await;
+        assert_eq!(tries_made(&run), ["old.1"]);
+        let (_, tasks) = world.run("edited").await;
+        assert_eq!(tasks.keys().collect::<Vec<_>>(), ["new", "newer"]);
+    }
+}

@@ -111,3 +111,45 @@ async fn a_paused_dag_gets_no_runs_until_it_is_unpaused() {
         assert!(clock.now() > runs[0].interval.end);
     }
 }
+
+#[tokio::test]
+async fn files_that_change_are_taken_up_while_it_runs() {
+    let database = crate::support::TestDatabase::sqlite();
+    let clock = Arc::new(ManualClock::new(at("2026-03-02T12:00:00Z")));
+    let world = World::with_clock(database, clock, |_| {}).await;
+    let daily = DAILY.replace("CATCHUP", "true");
+    world.dag("first", &daily, &["task_id: t"]);
+    let stop = CancellationToken::new();
+    let edits = async {
+        let ended = |count: usize| {
+            let world = &world;
+            async move {
+                let runs = world
+                    .handle
+                    .store()
+                    .runs(&RunFilter::default())
+                    .await
+                    .expect("runs");
+                runs.iter()
+                    .filter(|run| run.state == RunState::Success)
+                    .count()
+                    >= count
+            }
+        };
+        while !ended(1).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.dag("second", &daily, &["task_id: t"]);
+        world.dag("first", "schedule: nonsense", &["task_id: t"]);
+        while !ended(2).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+    };
+    let limit = Duration::from_secs(30);
+    let both = async { tokio::join!(world.handle.schedule(&stop), edits) };
+    let (scheduled, ()) = tokio::time::timeout(limit, both)
+        .await
+        .expect("the edit was taken up");
+    scheduled.expect("a stop in good order");
+}
