@@ -7,7 +7,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::progress::{Progress, seconds};
 use super::signals::stop_on_signal;
 use super::{Exit, Printer, Table};
-use crate::base::{Counts, Error, Result, RunId, RunState};
+use crate::base::{Counts, Error, Result, RunId, RunState, TaskState};
 use crate::engine::{Goal, Handle};
 use crate::store::{Run, TaskInstance};
 
@@ -64,7 +64,9 @@ pub async fn report(handle: &Handle, run: &Run, json: bool, printer: &mut Printe
     let tasks = handle.store().tasks(&run.run_id).await?;
     printer.table(&tasks_table(&tasks), json)?;
     for task in &tasks {
-        if let Some(message) = &task.error {
+        if task.state == TaskState::Failed
+            && let Some(message) = &task.error
+        {
             let error = Error::new(format!("task `{}`: {message}", task.task_id));
             printer.error(&match &task.hint {
                 Some(hint) => error.hint(hint.clone()),
