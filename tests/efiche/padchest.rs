@@ -92,6 +92,27 @@ async fn every_row_of_the_sample_ends_where_the_contract_says() {
 }
 
 #[tokio::test]
+async fn the_same_records_again_change_nothing() {
+    let Some(sample) = sample() else { return };
+    for test in databases().await {
+        let mut home = loaded(test, &sample, 500).await;
+        let before = (home.everything().await, home.export("audit_log").await);
+        let reasons = home.reasons().await;
+        let mut tx = home.records.begin().await.expect("a transaction");
+        let again = "UPDATE padchest_staging SET _processed = FALSE";
+        let conn = tx.conn().expect("open");
+        conn.run_script(again).await.expect("marked");
+        tx.commit().await.expect("committed");
+        home.run = 2;
+        let outcome = home.load("padchest", 3, 0).await;
+        assert_eq!(outcome.counts, counts([0, 0, 12, 0, 4]));
+        let after = (home.everything().await, home.export("audit_log").await);
+        assert!(before == after, "{}", home.test.name);
+        assert_eq!(home.reasons().await, reasons);
+    }
+}
+
+#[tokio::test]
 async fn neither_order_nor_batches_nor_database_show_in_the_tables() {
     let Some(sample) = sample() else { return };
     let (header, mut records) = records(&sample);
