@@ -3,10 +3,14 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 
 use crate::base::{Error, Result};
+
+/// Files begun by this process.
+static PARTS: AtomicU64 = AtomicU64::new(0);
 
 /// A file on its way. Dropped before [`NewFile::finish`], it leaves nothing behind.
 pub struct NewFile {
@@ -24,8 +28,10 @@ enum Out {
 impl NewFile {
     /// Starts the file that shall be at `place`, compressed when its name ends in `.gz`.
     pub fn create(place: PathBuf) -> Result<Self> {
+        // a name of its own, as another process or try may be making the same file
+        let number = PARTS.fetch_add(1, Ordering::Relaxed);
         let mut part = place.clone().into_os_string();
-        part.push(".part");
+        part.push(format!(".{}-{number}.part", std::process::id()));
         let part = PathBuf::from(part);
         let file = File::create(&part).map_err(|error| io_error(&part, error))?;
         let file = BufWriter::with_capacity(1 << 16, file);
@@ -141,6 +147,19 @@ mod tests {
         }
         let plain = std::fs::read(folder.path().join("a.csv")).expect("readable");
         assert_eq!(plain, b"three");
+    }
+
+    #[test]
+    fn two_at_the_same_time_do_not_meet() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("a.csv");
+        let mut first = NewFile::create(place.clone()).expect("created");
+        let mut second = NewFile::create(place.clone()).expect("created");
+        first.write(b"rows").expect("written");
+        second.write(b"rows").expect("written");
+        assert!(first.finish().expect("finished"));
+        assert!(!second.finish().expect("finished"));
+        assert_eq!(std::fs::read(place).expect("readable"), b"rows");
     }
 
     #[test]
