@@ -76,6 +76,10 @@ impl Versions {
             files.insert(path, text);
         }
         let records = self.records_of(&dag)?;
+        let records = match &dag.tables {
+            Some(file) => records.with_tables(Arc::clone(files.text(file)?)),
+            None => records,
+        };
         Ok(Compiled {
             graph: Arc::new(Graph::new(&dag.tasks)?),
             rules: dag.tasks.iter().map(|task| task.trigger_rule).collect(),

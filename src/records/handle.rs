@@ -40,8 +40,12 @@ impl Records {
     /// The same records with the operational tables that `sql` declares: they exist from the first use on.
     #[must_use]
     pub fn with_tables(&self, sql: impl Into<Arc<str>>) -> Self {
+        let sql = sql.into();
+        if self.tables.as_ref() == Some(&sql) {
+            return self.clone();
+        }
         Self {
-            tables: Some(sql.into()),
+            tables: Some(sql),
             declared: Arc::default(),
             ..self.clone()
         }
