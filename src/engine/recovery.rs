@@ -83,8 +83,10 @@ impl Engine {
         Ok(())
     }
 
+    /// A run that has started is in the scope of whoever leads: it counts against the limits, and nobody else drives it.
     fn in_scope(&self, run: &Run) -> bool {
         match (self.scope, &self.own) {
+            _ if run.state == RunState::Running => true,
             (Scope::Goal, Some(Goal::Runs(runs))) => runs.contains(&run.run_id),
             (Scope::Goal, Some(Goal::Backfill(id))) => run.backfill_id.as_ref() == Some(id),
             _ => true,

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use super::galen::{Said, galen};
+use super::galen::{Said, command, galen, said};
 
 const DAG: &str = "
 dag_id: small
@@ -162,6 +162,50 @@ async fn a_changed_event_is_found() {
     let found = galen(home.path(), &["audit", "verify"]);
     assert_eq!(found.code, 1);
     assert!(found.out.contains("event 3 was changed"), "{found}");
+}
+
+/// A process that is killed leaves its run to the next, and the run keeps its place under `max_active_runs`.
+#[test]
+fn a_killed_run_is_taken_up_by_the_next_command() {
+    let home = home();
+    let dag = "dag_id: slow\nmax_active_runs: 1\ntasks:\n  - {task_id: work, operator: shell, with: {script: 'test -e open || exec sleep 20'}}\n";
+    std::fs::create_dir(home.path().join("dags/slow")).expect("folder");
+    std::fs::write(home.path().join("dags/slow/dag.yaml"), dag).expect("dag");
+    let short_lease = |args: &[&str]| {
+        let mut command = command(home.path(), args);
+        command.env("GALEN_ENGINE__LEASE_TTL", "1s");
+        command
+    };
+    let mut killed = short_lease(&["run", "slow"]).spawn().expect("started");
+    let id = loop {
+        let runs = list(&home, &["runs", "list", "--json"]);
+        if let Some(run) = runs.first().and_then(|run| run["run_id"].as_str()) {
+            let tasks = list(&home, &["tasks", "list", run, "--json"]);
+            if tasks[0]["state"] == "running" {
+                break run.to_owned();
+            }
+        }
+    };
+    killed.kill().expect("killed");
+    killed.wait().expect("gone");
+    open(&home);
+
+    succeeds(said(short_lease(&["run", "slow"])));
+    let tries = list(&home, &["tasks", "list", &id, "--tries", "--json"]);
+    let states: Vec<&Value> = tries.iter().map(|attempt| &attempt["state"]).collect();
+    assert_eq!(states, ["interrupted", "success"]);
+    let events = list(&home, &["audit", "log", "--dag", "slow", "--json"]);
+    let order: Vec<&str> = events
+        .iter()
+        .rev()
+        .filter_map(|event| event["event"].as_str())
+        .filter(|name| name.starts_with("run_"))
+        .collect();
+    let first = ["run_created", "run_started", "run_created", "run_succeeded"];
+    assert_eq!(
+        order,
+        [&first[..], &["run_started", "run_succeeded"]].concat()
+    );
 }
 
 /// The script in README.md, as an outsider would write it: SHA-256 and nothing of Galen's.
