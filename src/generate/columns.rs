@@ -2,18 +2,19 @@
 
 use super::compile::{Compiler, count, rate, unknown, visible_names};
 use super::plan::{
-    Case, Column, Date, Item, Kind, List, ListSource, Number, Operand, Part, Source, Spread, Text,
+    Case, Column, Date, Item, Kind, List, ListSource, Number, Operand, Part, Spread, Text,
 };
 use super::spec::{self, Choice, ColumnSpec, DateSpec, NumberSpec};
 use super::text::{RawPart, parse_text};
 use super::words::{Literal, Shares};
 
-type Checked<T> = Result<T, String>;
+/// A value, or what is wrong with what was written for it.
+pub type Checked<T> = Result<T, String>;
 
 /// The columns of a table, as far as they are known.
 pub struct Columns<'c, 'f> {
-    compiler: &'c mut Compiler<'f>,
-    table: usize,
+    pub(super) compiler: &'c mut Compiler<'f>,
+    pub(super) table: usize,
 }
 
 impl<'c, 'f> Columns<'c, 'f> {
@@ -50,11 +51,6 @@ impl<'c, 'f> Columns<'c, 'f> {
         self.compiler.plan.tables[self.table].columns.push(column);
     }
 
-    /// The place of this table's column called `name`.
-    pub fn own(&self, name: &str) -> Checked<usize> {
-        self.column_of(self.table, name)
-    }
-
     /// Compiles several texts.
     pub fn texts<T: AsRef<str>>(&mut self, texts: &[T]) -> Checked<Vec<Text>> {
         texts.iter().map(|text| self.text(text.as_ref())).collect()
@@ -88,84 +84,6 @@ impl<'c, 'f> Columns<'c, 'f> {
                 "`{{{name}:…}}`: only `row`, `digits` and `letters` take a width"
             )),
         }
-    }
-
-    fn daily(&self, what: &str) -> Checked<()> {
-        if self.compiler.plan.tables[self.table].daily {
-            Ok(())
-        } else {
-            Err(format!(
-                "{what} cannot be used in a table with `each: once`"
-            ))
-        }
-    }
-
-    fn column_of(&self, table: usize, name: &str) -> Checked<usize> {
-        let columns = &self.compiler.plan.tables[table].columns;
-        let place = columns.iter().position(|column| column.name == name);
-        place.ok_or_else(|| {
-            let names = columns.iter().map(|column| column.name.as_str());
-            unknown("column", name, names)
-        })
-    }
-
-    /// Finds `column`, `column.field`, `table.column` or `table.column.field`.
-    fn source(&self, path: &str) -> Checked<Source> {
-        let mut names: Vec<&str> = path.split('.').collect();
-        let above = |name: &str| {
-            let tables = &self.compiler.plan.tables;
-            std::iter::successors(tables[self.table].parent, |&place| tables[place].parent)
-                .find(|&place| tables[place].name == name)
-        };
-        let table = match (names.len() > 1).then(|| above(names[0])).flatten() {
-            Some(table) => {
-                names.remove(0);
-                table
-            }
-            None => self.table,
-        };
-        let column = self.column_of(table, names[0])?;
-        let field = match names[1..] {
-            [] => None,
-            [field] => Some(self.field(table, column, field)?),
-            _ => return Err(format!("`{path}` has too many parts")),
-        };
-        Ok(Source {
-            table,
-            column,
-            field,
-        })
-    }
-
-    /// A [`Self::source`] that has one value, which a `sample` has not.
-    fn value(&self, path: &str) -> Checked<Source> {
-        let source = self.source(path)?;
-        let column = &self.compiler.plan.tables[source.table].columns[source.column];
-        match column.kind {
-            Kind::Sample(..) => Err(format!(
-                "column `{path}` is a `sample`, which only `list` can write"
-            )),
-            _ => Ok(source),
-        }
-    }
-
-    fn list_of(&self, table: usize, column: usize) -> Option<usize> {
-        match &self.compiler.plan.tables[table].columns[column].kind {
-            Kind::Pick(list, _) | Kind::Sample(list, ..) | Kind::Nth(list, _) => Some(*list),
-            _ => None,
-        }
-    }
-
-    fn field(&self, table: usize, column: usize, name: &str) -> Checked<usize> {
-        let Some(list) = self.list_of(table, column) else {
-            let column = &self.compiler.plan.tables[table].columns[column].name;
-            return Err(format!(
-                "column `{column}` is no `pick`, `sample` or `reference` and has no `{name}`"
-            ));
-        };
-        let fields = self.compiler.fields(list);
-        let place = fields.iter().position(|field| field == name);
-        place.ok_or_else(|| unknown("column", name, fields.iter().map(String::as_str)))
     }
 
     fn kind(&mut self, spec: &ColumnSpec) -> Checked<Kind> {
@@ -354,15 +272,6 @@ impl<'c, 'f> Columns<'c, 'f> {
             }
         };
         Ok(Kind::Date(date, spec.format))
-    }
-
-    fn date_column(&self, path: &str) -> Checked<Source> {
-        let source = self.source(path)?;
-        let column = &self.compiler.plan.tables[source.table].columns[source.column];
-        match column.kind {
-            Kind::Date(..) => Ok(source),
-            _ => Err(format!("column `{path}` is not a `date`")),
-        }
     }
 
     fn operand(&self, operand: &spec::Operand) -> Checked<Operand> {

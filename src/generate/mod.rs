@@ -13,6 +13,7 @@ mod compile;
 mod csv_text;
 mod file;
 mod list_text;
+mod names;
 mod plan;
 mod request;
 mod row;
