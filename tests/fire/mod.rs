@@ -1,6 +1,8 @@
 //! Correct under fire: eFiche whole, from outside, while things go wrong.
 
+mod audit;
 mod disk;
+mod every_event;
 mod gone;
 mod home;
 mod kill;
