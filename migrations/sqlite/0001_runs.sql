@@ -43,11 +43,12 @@ CREATE TABLE runs (
     ended_at TEXT,
     reason TEXT
 );
-CREATE INDEX runs_by_interval ON runs (interval_start, created_at, run_id);
-CREATE INDEX runs_by_dag ON runs (dag_id, interval_start, created_at, run_id);
-CREATE INDEX runs_by_dag_and_state ON runs (dag_id, state, interval_start, created_at, run_id);
+CREATE INDEX runs_by_age ON runs (created_at, interval_start, run_id);
+CREATE INDEX runs_by_dag ON runs (dag_id, created_at, interval_start, run_id);
+CREATE INDEX runs_by_dag_and_state ON runs (dag_id, state, created_at, interval_start, run_id);
+CREATE INDEX runs_by_interval ON runs (dag_id, interval_start);
 CREATE INDEX runs_by_kind ON runs (dag_id, kind, interval_start);
-CREATE INDEX runs_by_state ON runs (state, interval_start, created_at, run_id);
+CREATE INDEX runs_by_state ON runs (state, created_at, interval_start, run_id);
 CREATE INDEX runs_by_backfill ON runs (backfill_id, interval_start) WHERE backfill_id IS NOT NULL;
 
 CREATE TABLE tasks (

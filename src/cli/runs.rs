@@ -16,7 +16,7 @@ pub enum Runs {
     Cancel(Cancel),
 }
 
-/// List runs, the newest first
+/// List runs, the newest first: by when they were made, whatever interval they cover
 #[derive(Debug, Args)]
 pub struct List {
     /// Only of this DAG

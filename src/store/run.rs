@@ -65,7 +65,7 @@ const ACTIVE: &str = "SELECT * FROM runs WHERE state IN ('queued', 'running') OR
 const BY_ID: &str = "SELECT * FROM runs WHERE run_id = $1";
 const LAST_SCHEDULED: &str = "SELECT * FROM runs WHERE dag_id = $1 AND kind = 'scheduled' ORDER BY interval_start DESC LIMIT 1";
 const LIST: &str =
-    "SELECT * FROM runs {where} ORDER BY interval_start DESC, created_at DESC, run_id DESC";
+    "SELECT * FROM runs {where} ORDER BY created_at DESC, interval_start DESC, run_id DESC";
 const AT: &str = "SELECT r.* FROM ({rows}) AS v CROSS JOIN runs AS r WHERE r.dag_id = v.dag_id AND r.interval_start = v.interval_start";
 const LOAD: &str = "SELECT r.* FROM ({rows}) AS v CROSS JOIN runs AS r WHERE r.run_id = v.run_id";
 const WRITE: &str = "INSERT INTO runs (run_id, dag_id, version, kind, state, interval_start, interval_end, params, backfill_id, attempt, created_at, started_at, ended_at, reason)
@@ -115,7 +115,7 @@ impl Store {
             sqlx::query_as(BY_ID).bind(run_id.as_str()).fetch_optional(&mut *c).await)?)
     }
 
-    /// The runs `filter` lets through, the newest interval first.
+    /// The runs `filter` lets through, the newest first: by when they were recorded, those of one moment by their interval.
     ///
     /// # Errors
     /// The database's.

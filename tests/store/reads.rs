@@ -47,6 +47,14 @@ async fn runs_are_found_by_what_is_known_of_them() {
         assert_eq!(ids(store.runs(&filter).await.expect(test.name)), ["r4"]);
         let all = store.runs(&RunFilter::default()).await.expect(test.name);
         assert_eq!(ids(all), ["m", "r5", "r4", "r3", "r2", "r1"]);
+        // a run made later is newer, however old its data
+        let late = vec![Change::CreateRun(new_run("late", 0, &["a"]))];
+        apply(&store, 2, late).await;
+        let two = RunFilter {
+            limit: Some(2),
+            ..RunFilter::default()
+        };
+        assert_eq!(ids(store.runs(&two).await.expect(test.name)), ["late", "m"]);
         let starts = [day(4).start, day(1).start, day(7).start];
         let found = store.runs_at(&dag(), &starts).await.expect(test.name);
         assert_eq!(ids(found), ["r1", "r4"]);

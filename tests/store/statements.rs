@@ -127,7 +127,12 @@ async fn no_lookup_walks_through_a_table() {
             sql.push_str(" LIMIT 20");
         }
         let plan = plan(&database, sql).await;
-        let walks = |step: &&String| step.starts_with("SCAN") && !step.contains("USING INDEX");
+        // a list that is sorted after it was found takes longer the more there is to list
+        let sorts = name == "run::LIST" && !conditions.contains("backfill_id");
+        let walks = |step: &&String| {
+            step.starts_with("SCAN") && !step.contains("USING INDEX")
+                || sorts && step.contains("TEMP B-TREE")
+        };
         assert_eq!(
             plan.iter().find(walks),
             None,
