@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::dags::load_all;
-use super::foreground::{counts, report, see_through};
+use super::foreground::{COUNTS, counts, report, see_through};
 use super::progress::seconds;
 use super::{App, Exit, Printer, Table};
 use crate::base::{Counts, DagId, Error, Result, RunId, RunState, TaskId, TaskState};
@@ -186,18 +186,8 @@ impl Summary {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new([
-            "dag",
-            "task",
-            "runs",
-            "seconds",
-            "read",
-            "inserted",
-            "updated",
-            "unchanged",
-            "duplicate",
-            "quarantined",
-        ]);
+        let names = ["dag", "task", "runs", "seconds"];
+        let mut table = Table::new(names.into_iter().chain(COUNTS));
         for done in &self.tasks {
             let start = [
                 json!(done.dag),

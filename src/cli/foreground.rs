@@ -89,18 +89,8 @@ pub async fn report(handle: &Handle, run: &Run, json: bool, printer: &mut Printe
 
 /// Tasks with their state, time and what became of their records.
 pub fn tasks_table(tasks: &[TaskInstance]) -> Table {
-    let mut table = Table::new([
-        "task",
-        "state",
-        "tries",
-        "seconds",
-        "read",
-        "inserted",
-        "updated",
-        "unchanged",
-        "duplicate",
-        "quarantined",
-    ]);
+    let names = ["task", "state", "tries", "seconds"];
+    let mut table = Table::new(names.into_iter().chain(COUNTS));
     for task in tasks {
         let start = [
             json!(task.task_id),
@@ -112,6 +102,16 @@ pub fn tasks_table(tasks: &[TaskInstance]) -> Table {
     }
     table
 }
+
+/// The columns of [`counts`].
+pub const COUNTS: [&str; 6] = [
+    "read",
+    "inserted",
+    "updated",
+    "unchanged",
+    "duplicate",
+    "quarantined",
+];
 
 /// The six numbers of a task, in the order people know them.
 pub fn counts(counts: Option<Counts>) -> [Value; 6] {

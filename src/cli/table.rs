@@ -13,9 +13,9 @@ pub struct Table {
 
 impl Table {
     /// An empty table with these columns.
-    pub fn new(columns: impl Into<Vec<&'static str>>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = &'static str>) -> Self {
         Self {
-            columns: columns.into(),
+            columns: columns.into_iter().collect(),
             rows: Vec::new(),
         }
     }

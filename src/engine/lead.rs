@@ -54,17 +54,8 @@ impl Engine {
         {
             return Ok(false);
         }
-        let event = EventKind::LeaseTaken {
-            owner: self.handle.owner.clone(),
-        };
-        self.handle
-            .store
-            .apply(
-                &self.handle.owner,
-                now,
-                vec![Change::Event(Subject::System, event)],
-            )
-            .await?;
+        let owner = self.handle.owner.clone();
+        self.tell(now, EventKind::LeaseTaken { owner }).await?;
         Ok(true)
     }
 
@@ -211,21 +202,22 @@ impl Engine {
 
     /// Gives the lead back in good order.
     async fn step_down(&mut self) -> Result<()> {
-        let event = EventKind::LeaseReleased {
-            owner: self.handle.owner.clone(),
-        };
+        let owner = self.handle.owner.clone();
         let now = self.handle.clock.now();
-        self.handle
-            .store
-            .apply(
-                &self.handle.owner,
-                now,
-                vec![Change::Event(Subject::System, event)],
-            )
-            .await?;
+        self.tell(now, EventKind::LeaseReleased { owner }).await?;
         self.handle
             .store
             .release_lease(LEADER, &self.handle.owner)
+            .await?;
+        Ok(())
+    }
+
+    /// Records what became of the lead.
+    async fn tell(&self, at: DateTime<Utc>, kind: EventKind) -> Result<()> {
+        let change = Change::Event(Subject::System, kind);
+        self.handle
+            .store
+            .apply(&self.handle.owner, at, vec![change])
             .await?;
         Ok(())
     }

@@ -46,15 +46,8 @@ impl Store {
         ttl: Duration,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let mut tx = self.database.begin().await?;
-        let written = on_conn!(tx.conn()?, c => sqlx::query(ACQUIRE)
-            .bind(name)
-            .bind(owner)
-            .bind(now + ttl)
-            .bind(now)
-            .execute(&mut *c).await.map(|done| done.rows_affected()))?;
-        tx.commit().await?;
-        Ok(written > 0)
+        let times = [now + ttl, now];
+        self.write_lease(ACQUIRE, name, owner, &times).await
     }
 
     /// Holds the lease for another `ttl`; says whether `owner` still had it. Nobody having taken it, one whose time is over can be renewed.
@@ -68,14 +61,7 @@ impl Store {
         ttl: Duration,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let mut tx = self.database.begin().await?;
-        let written = on_conn!(tx.conn()?, c => sqlx::query(RENEW)
-            .bind(name)
-            .bind(owner)
-            .bind(now + ttl)
-            .execute(&mut *c).await.map(|done| done.rows_affected()))?;
-        tx.commit().await?;
-        Ok(written > 0)
+        self.write_lease(RENEW, name, owner, &[now + ttl]).await
     }
 
     /// Gives the lease back; says whether `owner` had it.
@@ -83,13 +69,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn release_lease(&self, name: &str, owner: &str) -> Result<bool> {
-        let mut tx = self.database.begin().await?;
-        let written = on_conn!(tx.conn()?, c => sqlx::query(RELEASE)
-            .bind(name)
-            .bind(owner)
-            .execute(&mut *c).await.map(|done| done.rows_affected()))?;
-        tx.commit().await?;
-        Ok(written > 0)
+        self.write_lease(RELEASE, name, owner, &[]).await
     }
 
     /// Who took the lease `name` last and did not give it back.
@@ -100,5 +80,25 @@ impl Store {
         let mut read = self.database.read().await?;
         Ok(on_conn!(read.conn()?, c =>
             sqlx::query_as(READ).bind(name).fetch_optional(&mut *c).await)?)
+    }
+
+    /// Runs one statement on a lease, `times` being its parameters from `$3`; says whether it wrote anything.
+    async fn write_lease(
+        &self,
+        sql: &'static str,
+        name: &str,
+        owner: &str,
+        times: &[DateTime<Utc>],
+    ) -> Result<bool> {
+        let mut tx = self.database.begin().await?;
+        let written = on_conn!(tx.conn()?, c => {
+            let mut query = sqlx::query(sql).bind(name).bind(owner);
+            for time in times {
+                query = query.bind(*time);
+            }
+            query.execute(&mut *c).await.map(|done| done.rows_affected())
+        })?;
+        tx.commit().await?;
+        Ok(written > 0)
     }
 }
