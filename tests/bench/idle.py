@@ -1,5 +1,5 @@
-"""What an idle scheduler costs (part H.2): 100 DAGs, then also 100,000 past runs; memory and processor over a minute,
-and how long `runs list` takes with 1,000 and with 100,000 runs."""
+"""What an idle scheduler costs, and whether anything slows with history (part H.2): 100 DAGs with 1,000 and with 100,000 past runs,
+on SQLite and PostgreSQL. Memory and processor of the scheduler, and how long commands take that ask the store."""
 
 import os
 import signal
@@ -9,10 +9,16 @@ import subprocess
 import sys
 import time
 
-from measure import GALEN, home, report, run
+from measure import GALEN, home, postgres, report, run
 
 DAGS = 100
+TIMES = 9
 SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", "60"))
+HISTORY = ("runs", "tasks", "tries", "events")
+
+# what differs between the databases when a run is copied `n` minutes into the past
+SQLITE = {"shift": "strftime('%Y-%m-%dT%H:%M:%f+00:00', {column}, '-' || v.n || ' minutes')"}
+POSTGRES = {"shift": "{column} - v.n * interval '1 minute'"}
 
 
 def dag(dag_id):
@@ -23,40 +29,59 @@ def dag(dag_id):
     )
 
 
-def copy_runs(folder, wanted):
-    """Repeats a finished run of each DAG until there are so many; straight into the store, which no command would do."""
+def ask(url, folder, statement):
+    """Rows of a statement, straight from the store."""
+    if url:
+        text = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-d", url, "-c", statement], check=True, stdout=subprocess.PIPE)
+        return [tuple(line.split("\t")) for line in text.stdout.decode().splitlines()]
     store = sqlite3.connect(os.path.join(folder, "state", "galen.db"))
-    have = store.execute("SELECT count(*) FROM runs").fetchone()[0]
-    columns = {t: [c[1] for c in store.execute(f"PRAGMA table_info({t})")] for t in ("runs", "tasks", "tries")}
-    seeds = [r[0] for r in store.execute("SELECT min(run_id) FROM runs GROUP BY dag_id ORDER BY dag_id")]
-    n = have
-    while have < wanted:
-        for seed in seeds:
-            n += 1
-            moved = f"strftime('%Y-%m-%dT%H:%M:%SZ', '2000-01-01', '+{n} minutes')"
-            later = f"strftime('%Y-%m-%dT%H:%M:%SZ', '2000-01-01', '+{n + 1} minutes')"
-            for table, names in columns.items():
-                values = [
-                    "run_id || ?" if c == "run_id" else moved if c == "interval_start" else later if c == "interval_end" else c
-                    for c in names
-                ]
-                text = f"INSERT INTO {table} ({','.join(names)}) SELECT {','.join(values)} FROM {table} WHERE run_id = ?"
-                store.execute(text, (f"__copy{n}", seed))
-            have += 1
-            if have >= wanted:
-                break
-    store.commit()
+    with store:
+        rows = store.execute(statement).fetchall()
     store.close()
+    return rows
 
 
-def idle(folder):
+def copy_runs(url, folder, wanted):
+    """Repeats a finished run of each DAG, its events too, until there are so many; straight into the store, which no command would do
+    (the copied events do not chain)."""
+    schema, dialect = ("galen.", POSTGRES) if url else ("", SQLITE)
+    have = int(ask(url, folder, f"SELECT count(*) FROM {schema}runs")[0][0])
+    per_dag = (wanted - have) // DAGS
+    if url:
+        columns = {t: ask(url, folder, f"SELECT column_name FROM information_schema.columns WHERE table_schema = 'galen' AND table_name = '{t}' ORDER BY ordinal_position") for t in HISTORY}
+        columns = {t: [c[0] for c in found] for t, found in columns.items()}
+    else:
+        columns = {t: [c[1] for c in ask(url, folder, f"PRAGMA table_info({t})")] for t in HISTORY}
+    series = f"WITH RECURSIVE v(n) AS (SELECT {have} UNION ALL SELECT n + 1 FROM v WHERE n + 1 < {have} + {per_dag})"
+    top = int(ask(url, folder, f"SELECT seq FROM {schema}event_head")[0][0])
+    for table, names in columns.items():
+        values = {
+            "run_id": "s.run_id || '__copy' || v.n",
+            "seq": f"{top} + row_number() OVER (ORDER BY v.n, s.seq)",
+            **{c: dialect["shift"].format(column="s." + c) for c in ("interval_start", "interval_end", "created_at", "started_at", "ended_at", "at")},
+        }
+        seeds = f"s.run_id IN (SELECT min(run_id) FROM {schema}runs WHERE run_id NOT LIKE '%copy%' GROUP BY dag_id)"
+        picked = ", ".join(values.get(c, "s." + c) for c in names)
+        ask(url, folder, f"{series} INSERT INTO {schema}{table} ({', '.join(names)}) SELECT {picked} FROM v CROSS JOIN {schema}{table} AS s WHERE {seeds}")
+    ask(url, folder, f"UPDATE {schema}event_head SET seq = (SELECT max(seq) FROM {schema}events)")
+    if url:
+        ask(url, folder, "VACUUM ANALYZE")
+
+
+def idle(folder, url):
+    """Memory in MB and share of a processor of a scheduler with nothing to do."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GALEN_")}
+    if url:
+        environment["GALEN_DATABASE_URL"] = url
     child = subprocess.Popen([GALEN, "--home", folder, "scheduler"], env=environment, stderr=subprocess.DEVNULL)
 
     def processor():
-        with open(f"/proc/{child.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        # nanoseconds of every thread; `stat` counts in hundredths of a second
+        total = 0
+        for thread in os.listdir(f"/proc/{child.pid}/task"):
+            with open(f"/proc/{child.pid}/task/{thread}/schedstat") as stat:
+                total += int(stat.read().split()[0])
+        return total / 1e9
 
     time.sleep(10)
     before, start = processor(), time.monotonic()
@@ -69,17 +94,55 @@ def idle(folder):
     return memory, share
 
 
-def main():
+def commands(folder, url):
+    """Commands that ask the store, and `run`, which also makes the scheduler's own queries: name -> milliseconds (p50)."""
+    of_dag = run(["runs", "list", "--dag", "dag050", "--limit", "1", "--json"], folder, url).output
+    run_id = of_dag.split('"run_id":"')[1].split('"')[0] if '"run_id":"' in of_dag else of_dag.split('"run_id": "')[1].split('"')[0]
+    day = "2026-02-01"
+    asked = {
+        "dags list": ["dags", "list"],
+        "runs list": ["runs", "list"],
+        "runs list --dag": ["runs", "list", "--dag", "dag050"],
+        "runs list --state failed": ["runs", "list", "--state", "failed"],
+        "tasks list": ["tasks", "list", run_id],
+        "audit log --run": ["audit", "log", "--run", run_id],
+        "audit log": ["audit", "log"],
+        "backfill --dry-run": ["backfill", "dag050", "--from", "2026-01-01", "--to", "2026-12-31", "--dry-run"],
+        "run (2 no-ops)": ["run", "dag050", "--date", day],
+    }
+    return {name: statistics.median(run(words, folder, url).seconds for _ in range(TIMES)) * 1000 for name, words in asked.items()}
+
+
+def walked(url):
+    """Rows that PostgreSQL read by walking through the tables of history."""
+    tables = ", ".join(f"'{t}'" for t in HISTORY)
+    ask(url, None, "SELECT pg_stat_clear_snapshot()")
+    return int(ask(url, None, f"SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE schemaname = 'galen' AND relname IN ({tables})")[0][0])
+
+
+def measure(kind, url):
     names = [f"dag{n:03}" for n in range(DAGS)]
     with home({name: dag(name) for name in names}) as folder:
         for name in names:
-            run(["run", name, "--date", "2025-01-01"], folder)
+            run(["run", name, "--date", "2025-01-01"], folder, url)
+        figures = {}
         for runs in (1_000, 100_000):
-            copy_runs(folder, runs)
-            seconds = statistics.median(run(["runs", "list"], folder).seconds for _ in range(9))
-            report(f"galen runs list, {runs:,} runs (p50)", f"{seconds * 1000:.1f} ms")
-            memory, share = idle(folder)
-            report(f"idle scheduler, {DAGS} DAGs, {runs:,} runs", f"{memory:.0f} MB, {share:.2%} of a processor", "≤ 60 MB, ≤ 0.2 %")
+            copy_runs(url, folder, runs)
+            before = walked(url) if url else 0
+            figures[runs] = commands(folder, url)
+            memory, share = idle(folder, url)
+            report(f"idle scheduler, {DAGS} DAGs, {runs:,} runs, {kind}", f"{memory:.0f} MB, {share:.2%} of a processor", "≤ 60 MB, ≤ 0.2 %")
+            if url:
+                report(f"rows walked through in history, {runs:,} runs, {kind}", f"{walked(url) - before:,}", "does not grow")
+        for name, few in figures[1_000].items():
+            report(f"{name}, {kind} (p50)", f"{few:.1f} ms at 1,000 runs, {figures[100_000][name]:.1f} ms at 100,000", "the same")
+
+
+def main():
+    measure("SQLite", None)
+    with postgres() as database:
+        if database:
+            measure("PostgreSQL", database())
 
 
 if __name__ == "__main__":
