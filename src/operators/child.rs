@@ -3,11 +3,13 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+
+use super::group::Group;
 
 /// How long a stopped group may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -39,7 +41,7 @@ pub enum Ended {
 /// Runs `command` to its end in a process group of its own and hands each line of its output to `on_line`.
 ///
 /// When `cancel` fires the whole group gets SIGTERM, and SIGKILL five seconds later. What the command left running in
-/// its group is killed when it ends, and also when this future is dropped.
+/// its group is killed when it ends, when this future is dropped, and when Galen itself is killed.
 ///
 /// # Errors
 /// When the process cannot be started or waited for.
@@ -55,7 +57,7 @@ pub async fn run_child(
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let group = Group::led_by(child.id());
+    let group = Group::led_by(&child)?;
     let mut out = Lines::new(child.stdout.take());
     let mut err = Lines::new(child.stderr.take());
     let mut kill_at = None;
@@ -90,29 +92,6 @@ pub async fn run_child(
         Some(_) => Ended::Stopped,
         None => Ended::Exited(status),
     })
-}
-
-/// A process group; what is left of it is killed on drop.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn led_by(id: Option<u32>) -> Self {
-        let id = id.and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(Pid::from_raw))
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(id) = self.0 {
-            // fails only when no process of the group is left
-            let _ = kill_process_group(id, signal);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
 }
 
 /// Text lines of one pipe, each of at most [`MAX_LINE`] bytes.

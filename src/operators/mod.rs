@@ -8,6 +8,7 @@ mod child;
 mod context;
 mod fetch;
 mod generate;
+mod group;
 mod http;
 mod ingest;
 mod kind;
