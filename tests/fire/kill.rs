@@ -1,20 +1,28 @@
-//! A process killed at moments it cannot choose.
+//! A process killed at moments it cannot choose, while it works.
 
 use std::process::{Child, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use galen::base::{EventKind, TaskState};
+use galen::store::Store;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::sleep;
 
 use super::home::Home;
 use crate::support::TestDatabase;
 
 const KILLS: usize = 25;
 
-/// What it takes a debug build to come up, find the lease of the dead to have run out, and do some work.
-const LIFE: std::ops::Range<u64> = 100..2_200;
+/// At least so many of them must cut off a try; the others may fall between two.
+const HITS: usize = 15;
+
+/// Milliseconds from the start of a try to the death of its process: tries with small batches last about as long.
+const MOMENT: std::ops::Range<u64> = 0..250;
+
+/// How often to look what a process has come to.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// All work must be done by then.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -26,9 +34,24 @@ impl Home {
         command.spawn().expect("galen starts")
     }
 
-    fn open_runs(&self) -> usize {
-        let open = ["runs", "list", "--state", "queued", "--state", "running"];
-        self.list(&open).len()
+    /// Starts a process, lets it begin a try and go on for `moment`, and kills it. The tries that were then at work.
+    async fn kill(&self, store: &Store, args: &[&str], moment: Duration) -> usize {
+        let before = store.position().await.expect("a position");
+        let mut process = self.start(args);
+        let start = Instant::now();
+        while !began_a_try(store, before).await {
+            let ended = process.try_wait().expect("its state");
+            assert!(
+                ended.is_none() && start.elapsed() < PATIENCE,
+                "{} {args:?}: no try began, {ended:?}",
+                self.test.name
+            );
+            sleep(LOOK).await;
+        }
+        sleep(moment).await;
+        process.kill().expect("killed");
+        process.wait().expect("its end");
+        at_work(store).await
     }
 
     /// Tries that a recovery found cut off.
@@ -38,16 +61,16 @@ impl Home {
     }
 
     /// A scheduler that is left alone until no run is open, then told to stop.
-    fn let_finish(&self) {
+    async fn let_finish(&self, store: &Store) {
         let mut scheduler = self.start(&["scheduler"]);
         let start = Instant::now();
-        while self.open_runs() > 0 {
+        while is_open(store).await {
             assert!(
                 start.elapsed() < PATIENCE,
                 "{}: runs are stuck",
                 self.test.name
             );
-            sleep(Duration::from_millis(200));
+            sleep(LOOK).await;
         }
         kill_process(Pid::from_child(&scheduler), Signal::TERM).expect("told to stop");
         let status = scheduler.wait().expect("its end");
@@ -55,34 +78,63 @@ impl Home {
     }
 }
 
+async fn is_open(store: &Store) -> bool {
+    !store.active_runs().await.expect("runs").is_empty()
+}
+
+async fn began_a_try(store: &Store, before: u64) -> bool {
+    let events = store.events_after(before, 1_000).await.expect("events");
+    events
+        .iter()
+        .any(|event| matches!(event.kind, EventKind::TaskStarted { .. }))
+}
+
+async fn at_work(store: &Store) -> usize {
+    let mut count = 0;
+    for run in store.active_runs().await.expect("runs") {
+        let tasks = store.tasks(&run.run_id).await.expect("tasks");
+        let running = tasks.iter().filter(|task| task.state == TaskState::Running);
+        count += running.count();
+    }
+    count
+}
+
 async fn survives(test: TestDatabase, seed: u64) {
     let home = Home::new(test);
-    home.edit("dag.yaml", "batch_size: 500", "batch_size: 10");
+    home.edit("dag.yaml", "batch_size: 500", "batch_size: 2");
+    home.galen(&["db", "migrate"]);
+    let store = Store::open(&home.test.settings()).expect("a store");
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let mut cut_off = Vec::new();
     for kill in 0..KILLS {
-        if home.open_runs() == 0 {
+        if !is_open(&store).await {
             home.galen(&["dags", "trigger", "efiche"]);
         }
         // now and then the foreground, whose run the next scheduler must take over
-        let mut process = match kill % 5 {
-            4 => home.start(&["run", "efiche"]),
-            _ => home.start(&["scheduler"]),
+        let args: &[&str] = match kill % 5 {
+            4 => &["run", "efiche"],
+            _ => &["scheduler"],
         };
-        sleep(Duration::from_millis(chance.random_range(LIFE)));
-        process.kill().expect("killed");
-        process.wait().expect("its end");
+        let moment = Duration::from_millis(chance.random_range(MOMENT));
+        cut_off.push(home.kill(&store, args, moment).await);
     }
-    home.let_finish();
+    home.let_finish(&store).await;
+    let hits = cut_off.iter().filter(|&&tries| tries > 0).count();
+    println!(
+        "{}: {hits} of {KILLS} kills cut off tries: {cut_off:?}",
+        home.test.name
+    );
+    assert!(hits >= HITS, "{}: only {hits} hits", home.test.name);
+    let interrupted = home.interrupted();
+    assert!(
+        interrupted >= cut_off.iter().sum(),
+        "{}: {interrupted} tries were recorded as interrupted, not {cut_off:?}",
+        home.test.name
+    );
     home.run_to_the_end();
     for run in home.list(&["runs", "list", "--limit", "1000"]) {
         assert_eq!(run["state"], "success", "{}: {run}", home.test.name);
     }
-    // how many hit a try at work depends on how busy the machine is; death at every single event is its own test
-    println!(
-        "{}: {KILLS} kills interrupted {} tries",
-        home.test.name,
-        home.interrupted()
-    );
     home.must_be_as_if_nothing_had_happened().await;
 }
 
