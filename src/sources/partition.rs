@@ -39,8 +39,9 @@ impl Partition {
     /// What was expected.
     pub fn check(&self) -> Result<(), String> {
         let broken = StrftimeItems::new(&self.format).any(|item| matches!(item, Item::Error));
-        let example = NaiveDate::MIN.and_time(NaiveTime::MIN).and_utc();
-        let text = |format: &str| example.with_timezone(&Tz::UTC).format(format).to_string();
+        // of a year with four digits: without anything between, more of them would run into the month
+        let example = DateTime::UNIX_EPOCH.with_timezone(&Tz::UTC);
+        let text = |format: &str| example.format(format).to_string();
         if broken || self.moment(&text(&self.format), Tz::UTC).is_none() {
             return Err(format!(
                 "`{}` does not say how a date is written, expected for example `%Y-%m-%d`",
@@ -128,8 +129,9 @@ mod tests {
 
     #[test]
     fn a_format_without_a_date_is_refused() {
-        assert!(partition("%Y-%m-%d").check().is_ok());
-        assert!(partition("%d/%m/%Y %H:%M").check().is_ok());
+        for format in ["%Y-%m-%d", "%Y%m%d", "%d/%m/%Y %H:%M", "%Y%m%d%H%M%S%z"] {
+            assert!(partition(format).check().is_ok(), "{format}");
+        }
         for format in ["%H:%M", "%Y", "%Q", "yesterday"] {
             assert!(partition(format).check().is_err(), "{format}");
         }

@@ -87,3 +87,71 @@ async fn day_by_day_is_as_good_as_all_at_once() {
     at_once.run_to_the_end();
     assert_same(&at_once.exports().await, &expected, "at once");
 }
+
+/// Puts one file of five days into the home folder, 120 records each. Dates that cannot be read stay so.
+fn deliver_five_days(home: &Home) {
+    let (header, sample) = sample();
+    let column = header.iter().position(|name| name == "StudyDate_DICOM");
+    let column = column.expect("a date");
+    let dated = |(number, record): (usize, &csv::StringRecord)| {
+        let day = format!("202601{:02}", 5 + number / 120);
+        let sound = record[column].len() == day.len();
+        let fields = record.iter().enumerate();
+        let fields = fields.map(|(place, text)| match place == column && sound {
+            true => day.as_str(),
+            false => text,
+        });
+        csv::StringRecord::from_iter(fields)
+    };
+    let records: Vec<_> = sample[..600].iter().enumerate().map(dated).collect();
+    home.deliver_as(
+        "data_sample/padchest/padchest_shaped.csv",
+        &header,
+        &records,
+    );
+}
+
+#[tokio::test]
+async fn a_file_shared_by_days_is_as_good_as_one_load() {
+    let at_once = Home::new(TestDatabase::sqlite());
+    deliver_five_days(&at_once);
+    at_once.run_to_the_end();
+    let expected = at_once.exports().await;
+    for test in databases().await {
+        let by_day = Home::new(test);
+        deliver_five_days(&by_day);
+        by_day.edit(
+            "dag.yaml",
+            "into: padchest_staging, key",
+            "into: padchest_staging, partition: {column: StudyDate_DICOM, format: '%Y%m%d'}, key",
+        );
+        let span = ["--from", "2026-01-05", "--to", "2026-01-09"];
+        by_day.galen(
+            &[
+                &["backfill", "efiche"],
+                &span[..],
+                &["--param", "max_rows=0"],
+            ]
+            .concat(),
+        );
+        let place = format!("by day on {}", by_day.test.name);
+        assert_same(&by_day.exports().await, &expected, &place);
+        // each day took its own, and no day all
+        let log = [
+            "audit",
+            "log",
+            "--event",
+            "task_succeeded",
+            "--limit",
+            "1000",
+        ];
+        let mut loads = by_day.list(&log);
+        loads.retain(|event| event["task"] == "stage_padchest");
+        let taken = loads
+            .iter()
+            .map(|event| &event["data"]["counts"]["inserted"]);
+        let taken: Vec<_> = taken.filter_map(serde_json::Value::as_u64).collect();
+        assert_eq!(taken.len(), 5);
+        assert!(taken.iter().all(|&records| records > 100), "{taken:?}");
+    }
+}
