@@ -17,7 +17,7 @@ const WATCH: &str = "trap '' HUP INT QUIT USR1 USR2 TERM; read -r _; kill -9 0";
 pub(super) struct Group {
     id: Pid,
     /// Its standard input is the pipe that closes with this process. Not waited for before the group was killed.
-    watcher: Child,
+    _watcher: Child,
 }
 
 impl Group {
@@ -38,7 +38,10 @@ impl Group {
             .stderr(Stdio::null())
             .process_group(id.as_raw_nonzero().get())
             .spawn()?;
-        Ok(Self { id, watcher })
+        Ok(Self {
+            id,
+            _watcher: watcher,
+        })
     }
 
     /// Sends `signal` to every process of the group.
@@ -76,10 +79,10 @@ mod tests {
         let mut leader = lasting();
         let mut group = Group::led_by(&leader).expect("a watcher");
         // of all that belongs to Galen, its death closes the pipe
-        drop(group.watcher.stdin.take());
+        drop(group._watcher.stdin.take());
         let ended = leader.wait().await.expect("its end");
         assert_eq!(ended.signal(), Some(9));
-        let watcher = group.watcher.wait().await.expect("its end");
+        let watcher = group._watcher.wait().await.expect("its end");
         assert_eq!(watcher.signal(), Some(9));
     }
 
@@ -94,7 +97,7 @@ mod tests {
         test_kill_process_group(group.id).expect("somebody is in it");
         group.signal(Signal::TERM);
         group.signal(Signal::KILL);
-        let watcher = group.watcher.wait().await.expect("its end");
+        let watcher = group._watcher.wait().await.expect("its end");
         assert_eq!(watcher.signal(), Some(9));
     }
 
@@ -102,7 +105,7 @@ mod tests {
     async fn the_watcher_knows_nothing() {
         let leader = lasting();
         let group = Group::led_by(&leader).expect("a watcher");
-        let id = group.watcher.id().expect("at work");
+        let id = group._watcher.id().expect("at work");
         let environment = std::fs::read(format!("/proc/{id}/environ"));
         // a system without /proc shows nobody's
         assert_eq!(environment.unwrap_or_default(), b"");

@@ -7,3 +7,4 @@ mod gone;
 mod home;
 mod kill;
 mod same;
+mod stop;
