@@ -206,15 +206,15 @@ fn read_error(name: &str, error: io::Error) -> Error {
 }
 
 fn write_error(path: &Path, error: io::Error) -> Error {
-    let full = error.kind() == io::ErrorKind::StorageFull;
-    let failed =
-        Error::new(format!("cannot write `{}` in the archive", path.display())).because(error);
-    match full {
-        true => failed
-            .hint("the disk is full: make room under `state/`")
-            .transient(),
-        false => failed.hint("make `state/archive` writable for the user who runs galen"),
+    if error.kind() == io::ErrorKind::StorageFull {
+        return Error::new("the disk of the archive is full")
+            .hint("make room under `state/`; a later try goes on by itself")
+            .because(error)
+            .transient();
     }
+    Error::new(format!("cannot write `{}` in the archive", path.display()))
+        .because(error)
+        .hint("make `state/archive` writable for the user who runs galen")
 }
 
 #[cfg(test)]

@@ -169,3 +169,21 @@ async fn a_lost_server_is_a_transient_error_and_its_return_heals() {
     cluster.start();
     assert_eq!(insert(&database, &rows).await.expect("healed"), 1);
 }
+
+#[tokio::test]
+async fn a_full_disk_of_the_server_is_said_with_a_way_out() {
+    let Some(test) = TestDatabase::postgres().await else {
+        return;
+    };
+    let database = with_table(&test).await;
+    let mut tx = database.begin().await.expect("a transaction");
+    let full =
+        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$";
+    let error = tx.conn().expect("open").run_script(full).await;
+    let error = error.expect_err("the disk is full");
+    assert!(error.is_transient());
+    assert_eq!(
+        format!("{error:?}"),
+        "the disk of the database is full\nhint: make room; the work goes on by itself"
+    );
+}

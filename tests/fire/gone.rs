@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use super::home::Home;
 use crate::support::{Cluster, TestDatabase};
 
-/// How long PostgreSQL is away.
-const AWAY: Duration = Duration::from_secs(4);
+/// How long PostgreSQL is away; `GALEN_TEST_AWAY` gives another number of seconds.
+fn away() -> Duration {
+    let seconds = std::env::var("GALEN_TEST_AWAY");
+    let seconds = seconds.map_or(4, |text| text.parse().expect("a number of seconds"));
+    Duration::from_secs(seconds)
+}
 
 #[tokio::test]
 async fn postgres_stopped_in_the_middle_of_a_run_holds_it_up_and_no_more() {
@@ -25,7 +29,7 @@ async fn postgres_stopped_in_the_middle_of_a_run_holds_it_up_and_no_more() {
         std::thread::sleep(Duration::from_millis(50));
     }
     cluster.stop();
-    std::thread::sleep(AWAY);
+    std::thread::sleep(away());
     let ended = run.try_wait().expect("its state");
     assert!(ended.is_none(), "it did not wait: {ended:?}");
     cluster.start();
