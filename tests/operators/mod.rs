@@ -7,4 +7,5 @@ mod ingest_http;
 mod ingest_partition;
 mod shell;
 mod sql;
+mod twice;
 mod wait_for;
