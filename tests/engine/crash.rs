@@ -10,7 +10,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
-use crate::support::{TestDatabase, databases};
+use crate::support::{TestDatabase, databases, die_after};
 
 const TASKS: [&str; 7] = [
     "task_id: a, with: {value: 1}",
@@ -35,28 +35,6 @@ async fn world(database: TestDatabase) -> World {
     world
 }
 
-/// Drives `run` until `events` events were written since it began, then dies; `false` when the run had ended before.
-async fn die_after(world: &World, run: &RunId, events: usize) -> bool {
-    let (sender, mut receiver) = unbounded_channel();
-    let (handle, stop) = (world.another(), CancellationToken::new());
-    let goal = Goal::Runs(BTreeSet::from([run.clone()]));
-    let death = async {
-        for _ in 0..events {
-            if receiver.recv().await.is_none() {
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = death => true,
-        ended = handle.drive(&goal, sender, &stop) => {
-            ended.expect("the run to be driven");
-            false
-        }
-    }
-}
-
 async fn end(world: &World, run: &RunId) -> (RunState, BTreeMap<String, TaskState>) {
     (world.state(run).await, world.tasks(run).await)
 }
@@ -78,7 +56,7 @@ async fn death_at_any_event_changes_nothing_in_the_end() {
         let mut deaths = 0;
         loop {
             let run = world.trigger("fragile").await;
-            let died = die_after(&world, &run, deaths + 1).await;
+            let died = die_after(&world.another(), &run, deaths + 1).await;
             world.drive(&run).await;
             assert_eq!(
                 end(&world, &run).await,

@@ -1,20 +1,17 @@
 //! An engine that stops after each event in turn, in the middle of real work.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 use galen::base::{Clock, RunId, RunState, SystemClock};
-use galen::engine::{Asked, Goal, Handle, TriggerRequest};
+use galen::engine::{Asked, Handle, TriggerRequest};
 use galen::operators::Operators;
 use galen::store::Store;
 use serde_json::Map;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
 use super::home::{Exports, Home, assert_same};
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, die_after};
 
 static OPERATORS: Operators = Operators::all();
 
@@ -55,28 +52,6 @@ async fn trigger(handle: &Handle) -> RunId {
         select: None,
     };
     handle.trigger(&request).await.expect("a run")
-}
-
-/// Drives `run` until `events` events were written, then dies; `false` when the run had ended before.
-async fn die_after(handle: &Handle, run: &RunId, events: usize) -> bool {
-    let (sender, mut receiver) = unbounded_channel();
-    let goal = Goal::Runs(BTreeSet::from([run.clone()]));
-    let stop = CancellationToken::new();
-    let death = async {
-        for _ in 0..events {
-            if receiver.recv().await.is_none() {
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = death => true,
-        ended = handle.drive(&goal, sender, &stop) => {
-            ended.expect("driven");
-            false
-        }
-    }
 }
 
 /// The tables after a death, a recovery and the end of the run; whether the death came before the run's own end.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use galen::base::{Counts, Interval, ManualClock, TaskId};
 use galen::dag::{Dag, DagFiles};
-use galen::db::Database;
 use galen::on_conn;
 use galen::operators::{Operators, Outcome, TaskContext, TaskError, TaskLog, Verdict};
 use galen::records::Records;
@@ -114,11 +113,6 @@ impl Desk {
             Err(error) => format!("{:?}", error.error().expect("an error")),
             Ok(verdict) => panic!("{}: {verdict:?}", self.test.name),
         }
-    }
-
-    /// The database.
-    pub fn database(&self) -> &Database {
-        self.records.database()
     }
 
     /// The single column of texts that `sql` selects.

@@ -27,7 +27,7 @@ pub fn random_dag(most: usize) -> impl Strategy<Value = Dag> {
 }
 
 /// A DAG without tasks that runs when asked.
-pub fn empty_dag(dag_id: &str) -> Dag {
+fn empty_dag(dag_id: &str) -> Dag {
     Dag {
         dag_id: dag_id.into(),
         description: String::new(),
@@ -47,7 +47,7 @@ pub fn empty_dag(dag_id: &str) -> Dag {
 }
 
 /// A `noop` task called `task_id`, all settings at their defaults.
-pub fn noop_task(task_id: &str, depends_on: &[&str]) -> Task {
+fn noop_task(task_id: &str, depends_on: &[&str]) -> Task {
     Task {
         task_id: task_id.into(),
         operator: "noop".to_owned(),
