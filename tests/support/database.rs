@@ -72,7 +72,6 @@ impl TestDatabase {
     }
 
     /// Settings that lead to it.
-    #[allow(clippy::needless_update, reason = "settings grow")]
     pub fn settings(&self) -> Settings {
         Settings {
             home: self.home.path().to_owned(),
