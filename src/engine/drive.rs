@@ -31,17 +31,14 @@ impl Handle {
                     tracing::warn!("another process has taken the lead; standing by");
                 }
             } else {
-                tokio::select! {
-                    () = sleep(self.patience()) => {}
-                    () = stop.cancelled() => {}
-                }
+                self.wait(stop).await;
             }
         }
         Ok(())
     }
 
     /// Sees `goal` through to its end and sends what happens to its runs to `observer`. Told to stop, it hands back what it drives itself;
-    /// what another process drives goes on.
+    /// what another process drives goes on. A store that is away is waited for.
     ///
     /// # Errors
     /// When the store is wrong rather than away.
@@ -53,17 +50,47 @@ impl Handle {
     ) -> Result<()> {
         let mut engine = self.engine(Some(goal.clone()), Some(observer.clone()));
         let mut seen = self.store.position().await?;
-        while !stop.is_cancelled() && !self.is_reached(goal).await? {
-            if self.try_lead(&mut engine).await? {
-                if engine.lead(stop).await? == Parted::Done {
-                    return Ok(());
+        while !stop.is_cancelled() {
+            let went_on = self.go_on(&mut engine, goal, &observer, &mut seen, stop);
+            match went_on.await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "the store cannot be used; waiting for it");
+                    self.wait(stop).await;
                 }
-                seen = engine.seen;
-            } else {
-                self.look_on(goal, &observer, &mut seen, stop).await?;
+                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// One turn of leading or of looking on; whether there is nothing more to see.
+    async fn go_on(
+        &self,
+        engine: &mut Engine,
+        goal: &Goal,
+        observer: &UnboundedSender<Event>,
+        seen: &mut u64,
+        stop: &CancellationToken,
+    ) -> Result<bool> {
+        if self.is_reached(goal).await? {
+            return Ok(true);
+        }
+        if !self.try_lead(engine).await? {
+            self.look_on(goal, observer, seen, stop).await?;
+            return Ok(false);
+        }
+        let parted = engine.lead(stop).await?;
+        *seen = engine.seen;
+        Ok(parted == Parted::Done)
+    }
+
+    async fn wait(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = sleep(self.patience()) => {}
+            () = stop.cancelled() => {}
+        }
     }
 
     /// Tries to take the lead; announces that somebody waits where that fails. A store that is away counts as a failure.

@@ -1,30 +1,28 @@
 //! A database that goes away in the middle and comes back.
 
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::home::Home;
 use crate::support::{Cluster, TestDatabase};
 
-/// How long PostgreSQL is away; `GALEN_TEST_AWAY` gives another number of seconds.
+/// How long PostgreSQL is away: longer than anybody waits for a connection. `GALEN_TEST_AWAY` gives another number of seconds.
 fn away() -> Duration {
     let seconds = std::env::var("GALEN_TEST_AWAY");
-    let seconds = seconds.map_or(4, |text| text.parse().expect("a number of seconds"));
+    let seconds = seconds.map_or(12, |text| text.parse().expect("a number of seconds"));
     Duration::from_secs(seconds)
 }
 
-#[tokio::test]
-async fn postgres_stopped_in_the_middle_of_a_run_holds_it_up_and_no_more() {
-    let Some(cluster) = Cluster::new() else {
-        return;
-    };
-    let home = Home::new(TestDatabase::on_cluster(&cluster).await);
-    home.edit("dag.yaml", "batch_size: 500", "batch_size: 5");
+/// PostgreSQL goes away once `run` has loaded something and comes back later; `run` and `scheduler`, if any, see it through.
+async fn goes_on(cluster: &Cluster, home: &Home, scheduler: Option<Child>) {
     let mut run = home
         .command(&["run", "efiche", "--param", "max_rows=0"])
         .spawn()
         .expect("galen starts");
     let start = Instant::now();
-    while loaded(&home) == 0 {
+    while loaded(home) == 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing begins");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -35,8 +33,46 @@ async fn postgres_stopped_in_the_middle_of_a_run_holds_it_up_and_no_more() {
     cluster.start();
     let ended = run.wait_with_output().expect("its end");
     let said = String::from_utf8_lossy(&ended.stderr);
+    println!("{said}");
     assert!(ended.status.success(), "{said}");
+    if let Some(mut scheduler) = scheduler {
+        kill_process(Pid::from_child(&scheduler), Signal::TERM).expect("told to stop");
+        let status = scheduler.wait().expect("its end");
+        assert!(status.success(), "{status}");
+    }
     home.must_be_as_if_nothing_had_happened().await;
+}
+
+async fn home_on(cluster: &Cluster) -> Home {
+    let home = Home::new(TestDatabase::on_cluster(cluster).await);
+    home.edit("dag.yaml", "batch_size: 500", "batch_size: 5");
+    home
+}
+
+#[tokio::test]
+async fn postgres_stopped_in_the_middle_of_a_run_holds_it_up_and_no_more() {
+    if let Some(cluster) = Cluster::new() {
+        let home = home_on(&cluster).await;
+        goes_on(&cluster, &home, None).await;
+    }
+}
+
+#[tokio::test]
+async fn postgres_stopped_holds_up_the_scheduler_and_who_looks_on() {
+    if let Some(cluster) = Cluster::new() {
+        let home = home_on(&cluster).await;
+        home.galen(&["db", "migrate"]);
+        let mut scheduler = home.command(&["scheduler"]);
+        scheduler.stdout(Stdio::null()).stderr(Stdio::null());
+        let scheduler = scheduler.spawn().expect("galen starts");
+        while home
+            .list(&["audit", "log", "--event", "lease_taken"])
+            .is_empty()
+        {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        goes_on(&cluster, &home, Some(scheduler)).await;
+    }
 }
 
 /// Rows of the longest load so far.
