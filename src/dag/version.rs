@@ -39,7 +39,7 @@ impl Version {
         let dag = serde_json::from_str(definition).map_err(|error| {
             Error::new("a stored DAG version cannot be read")
                 .because(error)
-                .hint("it was stored by another version of galen; use that one, or clear its runs")
+                .hint("it was stored by another version of galen; start a new run from the current file")
         })?;
         Self::new(dag, files)
     }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::{DagId, Digest, Error, Result, TriggerRule};
+use super::stored::stored_version;
+use crate::base::{DagId, Digest, Result, TriggerRule};
 use crate::config::Settings;
-use crate::dag::{Dag, DagFiles, Graph};
+use crate::dag::{Dag, DagFiles, Graph, Version};
 use crate::records::Records;
-use crate::store::{Store, StoredVersion};
+use crate::store::Store;
 
 /// A version of a DAG, ready to run; shared by all its runs.
 pub struct Compiled {
@@ -50,11 +51,8 @@ impl Versions {
         if let Some(compiled) = self.known.get(version) {
             return Ok(compiled.clone());
         }
-        let stored = self.store.version(version).await?.ok_or_else(|| {
-            Error::new(format!("DAG version `{version}` is not in the store"))
-                .hint("the metadata database was changed by hand; restore it from a backup")
-        })?;
-        let compiled = Arc::new(self.compile(*version, stored)?);
+        let stored = stored_version(&self.store, version).await?;
+        let compiled = Arc::new(self.compile(stored)?);
         self.known.insert(*version, compiled.clone());
         Ok(compiled)
     }
@@ -65,16 +63,8 @@ impl Versions {
             .retain(|_, compiled| Arc::strong_count(compiled) > 1);
     }
 
-    fn compile(&mut self, version: Digest, stored: StoredVersion) -> Result<Compiled> {
-        let dag: Dag = serde_json::from_str(&stored.definition).map_err(|error| {
-            Error::new(format!("DAG version `{version}` cannot be read back")).because(error).hint(
-                "it was stored by another version of galen; start a new run from the current file",
-            )
-        })?;
-        let mut files = DagFiles::default();
-        for (path, text) in stored.files {
-            files.insert(path, text);
-        }
+    fn compile(&mut self, version: Version) -> Result<Compiled> {
+        let Version { dag, files, .. } = version;
         let records = self.records_of(&dag)?;
         let records = match &dag.tables {
             Some(file) => records.with_tables(Arc::clone(files.text(file)?)),
@@ -83,8 +73,8 @@ impl Versions {
         Ok(Compiled {
             graph: Arc::new(Graph::new(&dag.tasks)?),
             rules: dag.tasks.iter().map(|task| task.trigger_rule).collect(),
-            dag: Arc::new(dag),
-            files: Arc::new(files),
+            dag,
+            files,
             records,
         })
     }

@@ -1,15 +1,18 @@
-//! The DAG folder of a process that schedules: read again when it changes, a bad edit keeping the last good version.
+//! The DAG folder of a process that schedules: read again when it changes, a bad edit keeping the last good version, also over a restart.
 
 use std::path::PathBuf;
 
-use crate::base::{Error, Result};
+use super::stored::stored_version;
+use crate::base::{DagId, Error, Result};
 use crate::dag::{self, DagWatcher, Dags};
 use crate::operators::Operators;
+use crate::store::Store;
 
 /// The DAGs under `dags/`, kept up to date.
 pub struct Folder {
     path: PathBuf,
     operators: &'static Operators,
+    store: Store,
     watcher: DagWatcher,
     edited: bool,
     /// What is known now.
@@ -21,11 +24,12 @@ impl Folder {
     ///
     /// # Errors
     /// When the folder does not exist or cannot be watched.
-    pub fn watch(path: PathBuf, operators: &'static Operators) -> Result<Self> {
+    pub fn watch(path: PathBuf, operators: &'static Operators, store: Store) -> Result<Self> {
         Ok(Self {
             watcher: DagWatcher::new(&path)?,
             path,
             operators,
+            store,
             edited: true,
             dags: Dags::default(),
         })
@@ -40,7 +44,7 @@ impl Folder {
     /// Reads the folder again if it changed since the last time; `false` when it did not.
     ///
     /// # Errors
-    /// When the folder cannot be read at all; problems of single DAGs are reported through `tracing`.
+    /// When the folder or the store cannot be read at all; problems of single DAGs are reported through `tracing`.
     pub async fn refresh(&mut self) -> Result<bool> {
         if !self.edited {
             return Ok(false);
@@ -49,8 +53,9 @@ impl Folder {
         let loaded = tokio::task::spawn_blocking(move || dag::load(&path, operators))
             .await
             .map_err(|error| Error::new("reading the DAG folder broke off").because(error))??;
+        let mut dags = self.dags.merge(loaded);
+        self.restore(&mut dags).await?;
         self.edited = false;
-        let dags = self.dags.merge(loaded);
         for (dag_id, problems) in &dags.broken {
             if self.dags.broken.get(dag_id) == Some(problems) {
                 continue;
@@ -68,5 +73,27 @@ impl Folder {
         }
         self.dags = dags;
         Ok(true)
+    }
+
+    /// Takes the last good version from the store for each broken DAG of which this process has seen none.
+    async fn restore(&self, dags: &mut Dags) -> Result<()> {
+        let unseen = |dag_id: &&DagId| !dags.versions.contains_key(*dag_id);
+        let unseen: Vec<DagId> = dags.broken.keys().filter(unseen).cloned().collect();
+        for dag_id in unseen {
+            let Some(row) = self.store.dag(&dag_id).await? else {
+                continue;
+            };
+            match stored_version(&self.store, &row.version).await {
+                Ok(version) => {
+                    tracing::warn!(dag = %dag_id, version = %version.hash, "its files are broken; going on with the last good version that was stored");
+                    dags.versions.insert(dag_id, version);
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::error!(dag = %dag_id, %error, "its files are broken, and so is what was stored")
+                }
+            }
+        }
+        Ok(())
     }
 }

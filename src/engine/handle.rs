@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::engine::{Engine, Goal};
+use super::stored::stored_version;
 use crate::base::{
     Clock, DagId, Digest, Error, Event, EventKind, Result, RunId, RunState, Subject, nearest,
 };
@@ -141,8 +142,6 @@ impl Handle {
 
     /// Keeps a version for the runs that will refer to it.
     pub(super) async fn register(&self, version: &Version) -> Result<()> {
-        let definition = serde_json::to_string(&*version.dag)
-            .map_err(|error| Error::new("a DAG cannot be written as JSON").because(error))?;
         let files = version
             .files
             .iter()
@@ -151,21 +150,15 @@ impl Handle {
         let new = NewVersion {
             dag_id: version.dag.dag_id.clone(),
             version: version.hash,
-            definition,
+            definition: version.json()?,
             files,
         };
         self.apply(vec![Change::RegisterDag(new)]).await
     }
 
     /// The definition of a stored version.
-    pub(super) async fn stored_dag(&self, version: &Digest) -> Result<Dag> {
-        let stored =
-            self.store.version(version).await?.ok_or_else(|| {
-                Error::new(format!("DAG version `{version}` is not in the store"))
-            })?;
-        serde_json::from_str(&stored.definition).map_err(|error| {
-            Error::new(format!("DAG version `{version}` cannot be read back")).because(error)
-        })
+    pub(super) async fn stored_dag(&self, version: &Digest) -> Result<Arc<Dag>> {
+        Ok(stored_version(&self.store, version).await?.dag)
     }
 
     /// Writes changes that must all be possible.

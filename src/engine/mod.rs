@@ -26,6 +26,7 @@ mod retention;
 mod retry;
 mod rule;
 mod slots;
+mod stored;
 mod trigger;
 mod worker;
 

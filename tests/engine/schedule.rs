@@ -113,6 +113,24 @@ async fn a_paused_dag_gets_no_runs_until_it_is_unpaused() {
 }
 
 #[tokio::test]
+async fn a_bad_edit_keeps_the_last_good_version_over_a_restart() {
+    for database in databases().await {
+        let clock = Arc::new(ManualClock::new(at("2026-03-02T12:00:00Z")));
+        let world = World::with_clock(database, clock.clone(), |_| {}).await;
+        let daily = DAILY.replace("CATCHUP", "true");
+        world.dag("edited", &daily, &["task_id: t"]);
+        let before = schedule_until(&world, 1).await;
+        world.dag("edited", "schedule: nonsense", &["task_id: t"]);
+        world.dag("never_good", "schedule: nonsense", &["task_id: t"]);
+        clock.set(at("2026-03-03T12:00:00Z"));
+        // each scheduler reads the folder as a new process does
+        let after = schedule_until(&world, 2).await;
+        assert_eq!(after[1].state, RunState::Success);
+        assert_eq!(after[1].version, before[0].version);
+    }
+}
+
+#[tokio::test]
 async fn files_that_change_are_taken_up_while_it_runs() {
     let database = crate::support::TestDatabase::sqlite();
     let clock = Arc::new(ManualClock::new(at("2026-03-02T12:00:00Z")));
