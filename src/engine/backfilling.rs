@@ -102,7 +102,7 @@ impl Engine {
             let changes = vec![Change::CreateRun(run), Change::Event(subject.clone(), kind)];
             self.handle.apply(changes).await?;
             backfill.pending.pop();
-            self.reload(&run_id).await?;
+            self.reload([run_id]).await?;
         }
         Ok(())
     }

@@ -67,13 +67,8 @@ impl Engine {
             {
                 self.hooks.spawn(self.worker.clone().call(call));
             }
-            for run in &refused {
-                self.reload(run).await?;
-            }
-            for run in group.reopened {
-                self.reload(&run).await?;
-            }
-            return Ok(());
+            refused.extend(group.reopened);
+            return self.reload(refused).await;
         }
     }
 
@@ -113,10 +108,7 @@ impl Engine {
         group.absorbed = kept;
         let again: Vec<Completion> = again;
         self.unsaved.extend(again);
-        for run in runs {
-            self.reload(run).await?;
-        }
-        Ok(())
+        self.reload(runs.iter().cloned()).await
     }
 
     /// Takes note of what others wrote; gives the runs concerned.

@@ -1,11 +1,13 @@
 //! What is due: runs that the schedules and backfills ask for, and queued runs that may start.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
 use super::active::ActiveRun;
+use super::compiled::Compiled;
 use super::engine::{Engine, Scope};
 use super::group::Group;
 use super::trigger::{params_of, planned_run};
@@ -71,6 +73,8 @@ impl Engine {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
+        let current = folder.dags.versions.values().cloned();
+        self.versions.offer(current.collect());
         let rows = self.handle.store.dags().await?;
         let mut planned = BTreeMap::new();
         for version in folder.dags.versions.values().cloned() {
@@ -155,10 +159,7 @@ impl Engine {
                 Err(refusal) => tracing::error!(%refusal, "a run that is due was refused"),
             }
         }
-        for run in ids {
-            self.reload(&run).await?;
-        }
-        Ok(())
+        self.reload(ids).await
     }
 
     /// Starts queued runs, oldest first, as far as `max_active_runs` of their DAGs allows.
@@ -177,14 +178,21 @@ impl Engine {
                 &b.run_id,
             ))
         });
-        for mut row in waiting {
+        let mut starting: Vec<(Run, Arc<Compiled>)> = Vec::new();
+        for row in waiting {
             let compiled = self.versions.get(&row.version).await?;
-            if !self.may_start(&row, compiled.dag.max_active_runs) {
-                continue;
+            let of_dag = |run: &&(Run, _)| run.0.dag_id == row.dag_id;
+            let ahead = starting.iter().filter(of_dag).count();
+            if self.may_start(&row, ahead, compiled.dag.max_active_runs) {
+                starting.push((row, compiled));
             }
-            let tasks = self.handle.store.tasks(&row.run_id).await?;
+        }
+        let ids: Vec<RunId> = starting.iter().map(|(row, _)| row.run_id.clone()).collect();
+        let mut tasks = self.tasks_by_run(&ids).await?;
+        for (mut row, compiled) in starting {
             row.started_at = Some(group.at);
             self.queued.remove(&row.run_id);
+            let tasks = tasks.remove(&row.run_id).unwrap_or_default();
             let run = ActiveRun::new(compiled, &row, tasks, BTreeMap::new());
             let subject = Subject::Run(row.dag_id.clone(), row.run_id.clone());
             group.change(subject, EventKind::RunStarted);
@@ -194,8 +202,9 @@ impl Engine {
         Ok(())
     }
 
-    /// A backfill brings its own limit, which may be wider than the DAG's; runs of every kind count against both.
-    fn may_start(&self, row: &Run, limit: u32) -> bool {
+    /// A backfill brings its own limit, which may be wider than the DAG's; runs of every kind count against both, and so do
+    /// those `ahead` that start now.
+    fn may_start(&self, row: &Run, ahead: usize, limit: u32) -> bool {
         let of_dag = || {
             self.active
                 .values()
@@ -209,7 +218,7 @@ impl Engine {
             Some(own) => own.max(limit),
             None => limit,
         };
-        of_dag().count() < limit as usize
+        of_dag().count() + ahead < limit as usize
     }
 
     /// Whether it drives everything rather than a few runs.

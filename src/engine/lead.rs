@@ -143,9 +143,8 @@ impl Engine {
     /// Takes in what other processes wrote since the last look.
     async fn look(&mut self) -> Result<()> {
         if self.handle.store.position().await? != self.seen {
-            for run in self.elsewhere().await? {
-                self.reload(&run).await?;
-            }
+            let runs = self.elsewhere().await?;
+            self.reload(runs).await?;
         }
         Ok(())
     }

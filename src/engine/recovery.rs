@@ -2,12 +2,14 @@
 //!
 //! It is not a second engine: a run is loaded, what was cut off is marked so, and the same plan goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::active::ActiveRun;
+use super::compiled::Compiled;
 use super::engine::{Engine, Goal, Scope};
 use crate::base::{Result, RunId, RunState, TaskState};
-use crate::store::Run;
+use crate::store::{Run, TaskInstance};
 
 impl Engine {
     /// Loads every run in scope as the store has it; tries of this process that are still right go on, all others are cut off.
@@ -21,35 +23,46 @@ impl Engine {
         self.seen = self.handle.store.position().await?;
         let mut runs: BTreeSet<RunId> = self.active.keys().cloned().collect();
         runs.extend(std::mem::take(&mut self.queued).into_keys());
-        runs.extend(
-            self.handle
-                .store
-                .active_runs()
-                .await?
-                .into_iter()
-                .map(|row| row.run_id),
-        );
+        let open = self.handle.store.active_runs().await?;
+        runs.extend(open.into_iter().map(|row| row.run_id));
+        self.reload(runs).await
+    }
+
+    /// Forgets the runs and takes them up again as the store has them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn reload(&mut self, runs: impl IntoIterator<Item = RunId>) -> Result<()> {
+        let runs: Vec<RunId> = runs.into_iter().collect();
+        let mut rows = BTreeMap::new();
+        let mut running = Vec::new();
+        for row in self.handle.store.runs_called(&runs).await? {
+            if row.state == RunState::Running {
+                running.push(row.run_id.clone());
+            }
+            rows.insert(row.run_id.clone(), row);
+        }
+        let mut tasks = self.tasks_by_run(&running).await?;
+        let mut compiled = BTreeMap::new();
+        for row in running.iter().filter_map(|run| rows.get(run)) {
+            let version = self.versions.get(&row.version).await?;
+            compiled.insert(row.run_id.clone(), version);
+        }
+        // nothing below can fail: memory changes only once the store was read
         for run in runs {
-            self.reload(&run).await?;
+            let work = compiled.remove(&run).zip(tasks.remove(&run));
+            self.replace(rows.remove(&run), &run, work);
         }
         Ok(())
     }
 
-    /// Forgets the run and takes it up again as the store has it.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) async fn reload(&mut self, run_id: &RunId) -> Result<()> {
-        let row = self.handle.store.run(run_id).await?;
-        let tasks = match &row {
-            Some(row) if row.state == RunState::Running => self.handle.store.tasks(run_id).await?,
-            _ => Vec::new(),
-        };
-        let compiled = match &row {
-            Some(row) if !tasks.is_empty() => Some(self.versions.get(&row.version).await?),
-            _ => None,
-        };
-        // nothing below can fail: memory changes only once the store was read
+    /// Puts a run in the place of what memory had of it. `work` comes with a run that has started.
+    fn replace(
+        &mut self,
+        row: Option<Run>,
+        run_id: &RunId,
+        work: Option<(Arc<Compiled>, Vec<TaskInstance>)>,
+    ) {
         self.room_changed |= self.queued.remove(run_id).is_some();
         self.slots.forget(run_id);
         self.timers.retain(|(_, run, _)| run != run_id);
@@ -58,8 +71,8 @@ impl Engine {
             .remove(run_id)
             .map(ActiveRun::take_tries)
             .unwrap_or_default();
-        match (row, compiled) {
-            (Some(row), Some(compiled)) if self.in_scope(&row) => {
+        match (row, work) {
+            (Some(row), Some((compiled, tasks))) if self.in_scope(&row) => {
                 let mut run = ActiveRun::new(compiled, &row, tasks, mine);
                 for completion in self.unsaved.iter().filter(|done| done.run == *run_id) {
                     run.expect(completion.task, completion.try_number);
@@ -80,7 +93,18 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// The task instances of some runs, those of each in the DAG's order.
+    pub(super) async fn tasks_by_run(
+        &self,
+        runs: &[RunId],
+    ) -> Result<BTreeMap<RunId, Vec<TaskInstance>>> {
+        let mut tasks: BTreeMap<RunId, Vec<TaskInstance>> = BTreeMap::new();
+        for task in self.handle.store.tasks_of(runs).await? {
+            tasks.entry(task.run_id.clone()).or_default().push(task);
+        }
+        Ok(tasks)
     }
 
     /// A run that has started is in the scope of whoever leads: it counts against the limits, and nobody else drives it.

@@ -115,6 +115,16 @@ impl Store {
             sqlx::query_as(BY_ID).bind(run_id.as_str()).fetch_optional(&mut *c).await)?)
     }
 
+    /// Those of the runs called `run_ids` that there are, in no promised order.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn runs_called(&self, run_ids: &[RunId]) -> Result<Vec<Run>> {
+        let run_ids: Vec<&RunId> = run_ids.iter().collect();
+        let mut read = self.database.read().await?;
+        Run::load(read.conn()?, &run_ids).await
+    }
+
     /// The runs `filter` lets through, the newest first: by when they were recorded, those of one moment by their interval.
     ///
     /// # Errors
