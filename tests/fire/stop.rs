@@ -5,6 +5,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use galen::config::Settings;
+use galen::store::Store;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -82,6 +84,17 @@ impl Place {
         self.read("pids").trim().to_owned()
     }
 
+    /// Backfills in this state.
+    async fn backfills(&self, state: &str) -> usize {
+        let settings = Settings {
+            home: self.0.path().to_owned(),
+            ..Settings::default()
+        };
+        let store = Store::open(&settings).expect("a store");
+        let all = store.backfills(None, &[]).await.expect("backfills");
+        all.iter().filter(|one| one.state.as_str() == state).count()
+    }
+
     /// How the tries of the run's only task ended.
     fn tries(&self, run: &Value) -> Vec<String> {
         let run = run["run_id"].as_str().expect("an id");
@@ -151,8 +164,8 @@ fn a_second_signal_stops_at_once_and_recovery_goes_on() {
     assert_eq!(end(scheduler).status.code(), Some(0));
 }
 
-#[test]
-fn an_interrupt_pauses_a_backfill_and_the_same_command_goes_on() {
+#[tokio::test]
+async fn an_interrupt_pauses_a_backfill_and_the_same_command_goes_on() {
     let place = Place::new(DAILY);
     let span = [
         "backfill",
@@ -176,6 +189,11 @@ fn an_interrupt_pauses_a_backfill_and_the_same_command_goes_on() {
     assert_eq!(first.status.code(), Some(1), "{said_first}");
     assert!(said_first.contains("is paused"), "{said_first}");
     assert_eq!(place.read("done"), "2026-01-05\n");
+    let (paused, done) = (
+        place.backfills("paused").await,
+        place.backfills("done").await,
+    );
+    assert_eq!((paused, done), (1, 0));
 
     place.open();
     let second = said(place.command(&[&span[..], &["--max-active-runs", "1"]].concat()));
