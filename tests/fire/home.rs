@@ -150,13 +150,35 @@ pub fn assert_same(found: &Exports, expected: &Exports, place: &str) {
     }
 }
 
-/// Header and records of the PadChest-shaped sample.
+/// Header and records of the PadChest-shaped sample, with contradictions in it: see [`contradiction`].
 pub fn sample() -> (csv::StringRecord, Vec<csv::StringRecord>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLE);
     let mut reader = csv::Reader::from_path(path).expect("the sample");
     let header = reader.headers().expect("a header").clone();
-    let records: Result<_, _> = reader.records().collect();
-    (header, records.expect("records"))
+    let mut records = Vec::new();
+    for (number, record) in reader.records().enumerate() {
+        let record = record.expect("a record");
+        let other = (number % 10 == 0).then(|| contradiction(&header, &record));
+        records.push(record);
+        records.extend(other.flatten());
+    }
+    (header, records)
+}
+
+/// Another image of the same study, by which the patient is a year younger. It is delivered later and is the lesser version;
+/// so which of the two stays depends on all being held against all.
+fn contradiction(
+    header: &csv::StringRecord,
+    record: &csv::StringRecord,
+) -> Option<csv::StringRecord> {
+    let field = |name: &str| header.iter().zip(record).find(|(of, _)| *of == name);
+    let birth: f64 = field("PatientBirth")?.1.parse().ok()?;
+    let fields = header.iter().zip(record).map(|(name, text)| match name {
+        "ImageID" => format!("0_{text}"),
+        "PatientBirth" => format!("{:.1}", birth + 1.0),
+        _ => text.to_owned(),
+    });
+    Some(fields.collect::<Vec<_>>().into())
 }
 
 /// Copies a folder with all that is in it.

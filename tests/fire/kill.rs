@@ -25,7 +25,7 @@ const MOMENT: std::ops::Range<u64> = 0..250;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// All work must be done by then.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Home {
     fn start(&self, args: &[&str]) -> Child {
@@ -39,7 +39,7 @@ impl Home {
         let before = store.position().await.expect("a position");
         let mut process = self.start(args);
         let start = Instant::now();
-        while !began_a_try(store, before).await {
+        while !began_a_try(store, before).await && is_open(store).await {
             let ended = process.try_wait().expect("its state");
             assert!(
                 ended.is_none() && start.elapsed() < PATIENCE,

@@ -25,6 +25,28 @@ async fn batch_sizes_and_databases_do_not_show() {
 }
 
 #[tokio::test]
+async fn without_versions_the_later_delivery_stays_in_batches_of_any_size() {
+    let mut first = None;
+    for (size, test) in [500, 1, 7, 5_000].map(|size| (size, TestDatabase::sqlite())) {
+        let home = Home::new(test);
+        let versions = "    version_by: [study_date, ImageID]\n";
+        home.edit("targets/padchest.yaml", versions, "");
+        let batches = format!("batch_size: {size}");
+        home.edit("dag.yaml", "batch_size: 500", &batches);
+        home.run_to_the_end();
+        let exports = home.exports().await;
+        let expected = first.get_or_insert_with(|| exports.clone());
+        assert_same(&exports, expected, &batches);
+    }
+    let with_versions = &undisturbed().await["patients"];
+    assert_ne!(
+        first.expect("exports")["patients"],
+        *with_versions,
+        "nobody was delivered twice"
+    );
+}
+
+#[tokio::test]
 async fn taken_bit_by_bit_and_again_and_again() {
     let expected = undisturbed().await;
     for test in databases().await {
