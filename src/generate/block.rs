@@ -139,11 +139,10 @@ impl Maker<'_> {
         };
         for column in &plan.tables[table].columns {
             let null = column.null_rate;
-            let cell = match null.is_some_and(|rate| values.chance.happens(rate)) {
-                true => Cell::Null,
+            match null.is_some_and(|rate| values.chance.happens(rate)) {
+                true => values.put(Cell::Null),
                 false => values.draw(&column.kind),
-            };
-            values.row.cells.push(cell);
+            }
         }
         if values.row.defect.is_some() {
             return Planted::Nothing;
@@ -170,8 +169,9 @@ impl Maker<'_> {
                     }
                 }
             };
-            let cell = values.text(text);
-            values.row.cells[column] = cell;
+            values.text(text);
+            // the last one takes the place of the one it replaces
+            values.row.cells.swap_remove(column);
             return Planted::Spoilt(place);
         }
         Planted::Nothing
@@ -198,7 +198,7 @@ impl Maker<'_> {
             }
             match cell {
                 Cell::Null => out.extend_from_slice(&column.null.csv),
-                cell => push_cell(out, cell, row, setting.plan, setting.lists),
+                cell => push_cell(out, cell, row, &self.rows, setting.plan, setting.lists),
             }
         }
         out.push(b'\n');

@@ -64,7 +64,11 @@ impl<'c, 'f> Columns<'c, 'f> {
             [RawPart::Literal(text)] => Ok(self.compiler.literal(text)),
             _ => {
                 let parts = parts.into_iter().map(|part| self.part(part));
-                Ok(Text::Parts(parts.collect::<Checked<_>>()?))
+                let parts = parts.collect::<Checked<Vec<_>>>()?;
+                Ok(match parts.as_slice() {
+                    [Part::Value(source)] => Text::Value(*source),
+                    _ => Text::Parts(parts),
+                })
             }
         }
     }

@@ -103,11 +103,13 @@ pub struct Source {
     pub field: Option<usize>,
 }
 
-/// A text: known beforehand, or made of parts.
+/// A text: known beforehand, another value, or made of parts.
 #[derive(Debug, Clone)]
 pub enum Text {
     /// Place in [`Plan::literals`].
     Literal(u32),
+    /// A value and nothing else.
+    Value(Source),
     /// To be put together.
     Parts(Vec<Part>),
 }

@@ -13,6 +13,13 @@ pub struct Stretch {
     pub end: u32,
 }
 
+impl Stretch {
+    /// The stretch of `buffer`.
+    pub fn of<T>(self, buffer: &[T]) -> &[T] {
+        &buffer[self.start as usize..self.end as usize]
+    }
+}
+
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
@@ -26,8 +33,10 @@ pub enum Cell {
     Literal(u32),
     /// A text in the row's buffer.
     Text(Stretch),
-    /// A line of the list at the first place.
-    Line(u32, u32),
+    /// A text in the buffer of the row at hand of the table above at the first place.
+    Above(u32, Stretch),
+    /// Of the list at the first place a line, and a column of it.
+    Line(u32, u32, u32),
     /// Lines, in the row's list of lines.
     Lines(Stretch),
 }
@@ -57,21 +66,13 @@ impl Row {
         self.defect = defect;
     }
 
-    /// The text cell that reaches from `start` to the end of the buffer.
-    pub fn text_from(&self, start: usize) -> Cell {
-        Cell::Text(Stretch {
-            start: start as u32,
-            end: self.text.len() as u32,
-        })
-    }
-
     /// The bytes of a stretch of the text buffer.
     pub fn bytes(&self, stretch: Stretch) -> &[u8] {
-        &self.text[stretch.start as usize..stretch.end as usize]
+        stretch.of(&self.text)
     }
 
     /// The lines of a stretch of the sampled lines.
     pub fn sampled(&self, stretch: Stretch) -> &[u32] {
-        &self.lines[stretch.start as usize..stretch.end as usize]
+        stretch.of(&self.lines)
     }
 }

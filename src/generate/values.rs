@@ -33,39 +33,73 @@ pub struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// A new value of this kind.
-    pub fn draw(&mut self, kind: &Kind) -> Cell {
+    /// Draws a value of this kind and puts it behind those of the row.
+    // Nothing on the way hands a `Cell` back: written in parts and read as a whole right after, it made the processor wait
+    // longer than all else took.
+    pub fn draw(&mut self, kind: &Kind) {
         match kind {
             Kind::Text(text) => self.text(text),
             Kind::Choice(texts, shares) => {
                 let place = shares.choose(self.chance, texts.len());
-                self.text(&texts[place])
+                self.text(&texts[place]);
             }
             Kind::Pick(list, shares) => {
                 let line = shares.choose(self.chance, self.lists[*list].len());
-                Cell::Line(*list as u32, line as u32)
+                self.put(Cell::Line(*list as u32, line as u32, 0));
             }
             Kind::Sample(list, shares, count) => self.sample(*list, shares, count),
             Kind::Nth(list, source) => self.nth(*list, *source),
-            Kind::Number(number) => Cell::Number(self.number(number), number.decimals),
-            Kind::Date(date, format) => self.date(date, *format),
-            Kind::YearOf(source) => match self.cell(*source) {
-                Cell::Date(date, _) => Cell::Number(i64::from(date.year()), 0),
-                _ => Cell::Null,
+            Kind::Number(number) => {
+                let units = self.number(number);
+                self.put(Cell::Number(units, number.decimals));
+            }
+            Kind::Date(date, format) => match self.date(date) {
+                Some(date) => self.put(Cell::Date(date, *format)),
+                None => self.put(Cell::Null),
             },
-            Kind::Minus(this, that) => self.minus(*this, *that).unwrap_or(Cell::Null),
+            Kind::YearOf(source) => match self.cell(*source) {
+                Cell::Date(date, _) => self.put(Cell::Number(i64::from(date.year()), 0)),
+                _ => self.put(Cell::Null),
+            },
+            Kind::Minus(this, that) => match self.minus(*this, *that) {
+                Some(difference) => self.put(Cell::Number(difference, 0)),
+                None => self.put(Cell::Null),
+            },
             Kind::Case(case) => self.case(case),
             Kind::List(list) => self.list(list),
         }
     }
 
-    /// Puts a text together.
-    pub fn text(&mut self, text: &Text) -> Cell {
-        let parts = match text {
-            Text::Literal(place) => return Cell::Literal(*place),
-            Text::Parts(parts) => parts,
-        };
-        let start = self.row.text.len();
+    /// Puts a value behind those of the row.
+    pub fn put(&mut self, cell: Cell) {
+        self.row.cells.push(cell);
+    }
+
+    /// Puts a text behind the values of the row; null when a part of it is.
+    pub fn text(&mut self, text: &Text) {
+        match text {
+            Text::Literal(place) => self.put(Cell::Literal(*place)),
+            Text::Value(source) => self.same(*source),
+            Text::Parts(parts) => {
+                let start = self.row.text.len();
+                match self.put_together(parts) {
+                    true => self.put_text(start),
+                    false => self.put(Cell::Null),
+                }
+            }
+        }
+    }
+
+    /// Puts the text that reaches from `start` to the end of the buffer behind the values of the row.
+    fn put_text(&mut self, start: usize) {
+        self.put(Cell::Text(Stretch {
+            start: start as u32,
+            end: self.row.text.len() as u32,
+        }));
+    }
+
+    /// Appends a text to the row's buffer; `false` when a part of it is null.
+    fn put_together(&mut self, parts: &[Part]) -> bool {
         for part in parts {
             let known = match part {
                 Part::Literal(text) => {
@@ -93,10 +127,31 @@ impl Values<'_> {
                 }
             };
             if !known {
-                return Cell::Null;
+                return false;
             }
         }
-        self.row.text_from(start)
+        true
+    }
+
+    /// Puts the text of a value, without a copy of it: the rows above stay as they are while this one is at hand.
+    fn same(&mut self, source: Source) {
+        match self.cell(source) {
+            Cell::Null | Cell::Lines(_) => self.put(Cell::Null),
+            Cell::Line(list, line, column) => {
+                let column = source.field.map_or(column, |field| field as u32);
+                self.put(Cell::Line(list, line, column));
+            }
+            Cell::Text(stretch) if source.table != self.table => {
+                self.put(Cell::Above(source.table as u32, stretch));
+            }
+            Cell::Number(units, decimals) if decimals > 0 => {
+                // as a number it would lend itself to sums, which its text does not
+                let start = self.row.text.len();
+                push_decimal(&mut self.row.text, units, decimals);
+                self.put_text(start);
+            }
+            cell => self.put(cell),
+        }
     }
 
     /// The text of `cell` of the row at hand.
@@ -129,9 +184,12 @@ impl Values<'_> {
                 Cow::Borrowed(self.plan.literals[place as usize].text.as_bytes())
             }
             Cell::Text(stretch) => Cow::Borrowed(row.bytes(stretch)),
-            Cell::Line(list, line) => {
+            Cell::Above(table, stretch) => {
+                Cow::Borrowed(self.others[table as usize].bytes(stretch))
+            }
+            Cell::Line(list, line, column) => {
                 let words = &self.lists[list as usize];
-                let literal = words.field(line as usize, field.unwrap_or(0));
+                let literal = words.field(line as usize, field.unwrap_or(column as usize));
                 Cow::Borrowed(literal.text.as_bytes())
             }
             Cell::Number(units, decimals) => {
@@ -159,13 +217,18 @@ impl Values<'_> {
                 let text = self.others[source.table].bytes(stretch);
                 self.row.text.extend_from_slice(text);
             }
+            Cell::Above(table, stretch) => {
+                let text = self.others[table as usize].bytes(stretch);
+                self.row.text.extend_from_slice(text);
+            }
             Cell::Literal(place) => {
                 let text = &self.plan.literals[place as usize].text;
                 self.row.text.extend_from_slice(text.as_bytes());
             }
-            Cell::Line(list, line) => {
+            Cell::Line(list, line, column) => {
                 let words = &self.lists[list as usize];
-                let literal = words.field(line as usize, source.field.unwrap_or(0));
+                let field = source.field.unwrap_or(column as usize);
+                let literal = words.field(line as usize, field);
                 self.row.text.extend_from_slice(literal.text.as_bytes());
             }
             Cell::Null | Cell::Lines(_) => return false,
@@ -187,9 +250,8 @@ impl Values<'_> {
         }
     }
 
-    fn minus(&self, this: Operand, that: Operand) -> Option<Cell> {
-        let difference = self.whole(this)?.checked_sub(self.whole(that)?)?;
-        Some(Cell::Number(difference, 0))
+    fn minus(&self, this: Operand, that: Operand) -> Option<i64> {
+        self.whole(this)?.checked_sub(self.whole(that)?)
     }
 
     fn number(&mut self, number: &Number) -> i64 {
@@ -201,7 +263,7 @@ impl Values<'_> {
         (drawn.round() as i64).clamp(number.min, number.max)
     }
 
-    fn date(&mut self, date: &Date, format: DateFormat) -> Cell {
+    fn date(&mut self, date: &Date) -> Option<NaiveDate> {
         let (from, days) = match *date {
             Date::Range(from, days) => (Some(from), self.chance.below(days) as i64),
             Date::After {
@@ -220,8 +282,7 @@ impl Values<'_> {
                 (from, days.saturating_add(self.days(min, max)))
             }
         };
-        from.and_then(|from| from.checked_add_signed(TimeDelta::try_days(days)?))
-            .map_or(Cell::Null, |date| Cell::Date(date, format))
+        from?.checked_add_signed(TimeDelta::try_days(days)?)
     }
 
     fn days(&mut self, min: i32, max: i32) -> i64 {
@@ -231,7 +292,7 @@ impl Values<'_> {
         self.chance.between(i64::from(min), i64::from(max))
     }
 
-    fn sample(&mut self, list: usize, shares: &Shares, count: &Count) -> Cell {
+    fn sample(&mut self, list: usize, shares: &Shares, count: &Count) {
         let lines = self.lists[list].len();
         let wanted = draw_count(count, self.chance).min(lines as u64) as usize;
         let start = self.row.lines.len();
@@ -245,22 +306,25 @@ impl Values<'_> {
                 self.row.lines.push(line);
             }
         }
-        Cell::Lines(Stretch {
+        self.put(Cell::Lines(Stretch {
             start: start as u32,
             end: self.row.lines.len() as u32,
-        })
+        }));
     }
 
-    fn nth(&self, list: usize, source: Source) -> Cell {
+    fn nth(&mut self, list: usize, source: Source) {
         let Cell::Lines(stretch) = self.cell(source) else {
-            return Cell::Null;
+            return self.put(Cell::Null);
         };
         let lines = self.row_of(source).sampled(stretch);
         let line = lines.get(self.row.number.saturating_sub(1) as usize);
-        line.map_or(Cell::Null, |&line| Cell::Line(list as u32, line))
+        match line.copied() {
+            Some(line) => self.put(Cell::Line(list as u32, line, 0)),
+            None => self.put(Cell::Null),
+        }
     }
 
-    fn case(&mut self, case: &Case) -> Cell {
+    fn case(&mut self, case: &Case) {
         let text = self.bytes(self.cell(case.of), self.row_of(case.of), case.of.field);
         let by_text = text.and_then(|text| {
             let mut cases = case.equals.iter();
@@ -283,24 +347,30 @@ impl Values<'_> {
         }
     }
 
-    fn list(&mut self, list: &List) -> Cell {
-        let sampled = |source: Source| match self.cell(source) {
-            Cell::Lines(stretch) => Some(self.row_of(source).sampled(stretch).to_vec()),
-            _ => None,
+    fn list(&mut self, list: &List) {
+        let Row {
+            cells, text, lines, ..
+        } = &mut *self.row;
+        let sampled = |source: Source| {
+            let (cells, lines) = match source.table == self.table {
+                true => (&*cells, &*lines),
+                false => {
+                    let row = &self.others[source.table];
+                    (&row.cells, &row.lines)
+                }
+            };
+            match cells[source.column] {
+                Cell::Lines(stretch) => Some(stretch.of(lines)),
+                _ => None,
+            }
         };
         let Some(of) = sampled(list.of.sample) else {
-            return Cell::Null;
+            return self.put(Cell::Null);
         };
         let with = list.with.and_then(|item| sampled(item.sample));
-        let start = self.row.text.len();
-        push_list(
-            &mut self.row.text,
-            list,
-            &of,
-            &with.unwrap_or_default(),
-            self.lists,
-        );
-        self.row.text_from(start)
+        let start = text.len();
+        push_list(text, list, of, with.unwrap_or_default(), self.lists);
+        self.put_text(start);
     }
 }
 
@@ -313,11 +383,12 @@ pub fn draw_count(count: &Count, chance: &mut Chance) -> u64 {
     }
 }
 
-/// Appends the value of `cell` as a CSV field.
+/// Appends the value of `cell` of `row` as a CSV field; `others` are the rows at hand by table.
 pub fn push_cell(
     out: &mut Vec<u8>,
     cell: Cell,
     row: &Row,
+    others: &[Row],
     plan: &Plan,
     lists: &[Cow<'_, WordList>],
 ) {
@@ -327,9 +398,10 @@ pub fn push_cell(
         Cell::Date(date, format) => push_date(out, date, format),
         Cell::Literal(place) => out.extend_from_slice(&plan.literals[place as usize].csv),
         Cell::Text(stretch) => push_field(out, row.bytes(stretch)),
-        Cell::Line(list, line) => {
+        Cell::Above(table, stretch) => push_field(out, others[table as usize].bytes(stretch)),
+        Cell::Line(list, line, column) => {
             let words = &lists[list as usize];
-            out.extend_from_slice(&words.field(line as usize, 0).csv);
+            out.extend_from_slice(&words.field(line as usize, column as usize).csv);
         }
     }
 }
