@@ -361,6 +361,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_constants_is_no_other_row() {
+        let some = |texts: [&str; 2]| texts.map(|text| Some(text.to_owned())).to_vec();
+        for (expression, expected) in [
+            ("id IN ('a','F')", ["true", "false"]),
+            ("id NOT IN ('a')", ["false", "true"]),
+            ("UPPER(id) IN ('B/C', 'D')", ["false", "true"]),
+            ("COALESCE(n, 7) IN (1, -1)", ["true", "false"]),
+            (
+                "CASE WHEN id IN ('a','F') THEN 'x' ELSE 'y' END",
+                ["x", "y"],
+            ),
+        ] {
+            assert_eq!(texts(expression), some(expected), "{expression}");
+        }
+    }
+
+    #[test]
     fn refuses_what_depends_on_the_batch() {
         for text in ["MAX(n)", "COUNT(*)", "SUM(n) OVER (PARTITION BY id)"] {
             let error = Expression::parse(text).expect_err(text);
