@@ -1,12 +1,12 @@
 //! A database that goes away in the middle and comes back.
 
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::home::Home;
-use crate::support::{Cluster, TestDatabase};
+use crate::support::{Cluster, Process, TestDatabase};
 
 /// How long PostgreSQL is away: longer than anybody waits for a connection. `GALEN_TEST_AWAY` gives another number of seconds.
 fn away() -> Duration {
@@ -16,11 +16,8 @@ fn away() -> Duration {
 }
 
 /// PostgreSQL goes away once `run` has loaded something and comes back later; `run` and `scheduler`, if any, see it through.
-async fn goes_on(cluster: &Cluster, home: &Home, scheduler: Option<Child>) {
-    let mut run = home
-        .command(&["run", "efiche", "--param", "max_rows=0"])
-        .spawn()
-        .expect("galen starts");
+async fn goes_on(cluster: &Cluster, home: &Home, scheduler: Option<Process>) {
+    let mut run = Process::start(&mut home.command(&["run", "efiche", "--param", "max_rows=0"]));
     let start = Instant::now();
     while loaded(home) == 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing begins");
@@ -28,16 +25,15 @@ async fn goes_on(cluster: &Cluster, home: &Home, scheduler: Option<Child>) {
     }
     cluster.stop();
     std::thread::sleep(away());
-    let ended = run.try_wait().expect("its state");
+    let ended = run.ended();
     assert!(ended.is_none(), "it did not wait: {ended:?}");
     cluster.start();
-    let ended = run.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&ended.stderr);
+    let (status, said) = run.end();
     println!("{said}");
-    assert!(ended.status.success(), "{said}");
-    if let Some(mut scheduler) = scheduler {
-        kill_process(Pid::from_child(&scheduler), Signal::TERM).expect("told to stop");
-        let status = scheduler.wait().expect("its end");
+    assert!(status.success(), "{said}");
+    if let Some(scheduler) = scheduler {
+        scheduler.tell(Signal::TERM);
+        let (status, _) = scheduler.end();
         assert!(status.success(), "{status}");
     }
     home.must_be_as_if_nothing_had_happened().await;
@@ -63,8 +59,7 @@ async fn postgres_stopped_holds_up_the_scheduler_and_who_looks_on() {
         let home = home_on(&cluster).await;
         home.galen(&["db", "migrate"]);
         let mut scheduler = home.command(&["scheduler"]);
-        scheduler.stdout(Stdio::null()).stderr(Stdio::null());
-        let scheduler = scheduler.spawn().expect("galen starts");
+        let scheduler = Process::start(scheduler.stdout(Stdio::null()).stderr(Stdio::null()));
         while home
             .list(&["audit", "log", "--event", "lease_taken"])
             .is_empty()

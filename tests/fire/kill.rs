@@ -1,17 +1,17 @@
 //! A process killed at moments it cannot choose, while it works.
 
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use galen::base::{EventKind, TaskState};
 use galen::store::Store;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::home::Home;
-use crate::support::TestDatabase;
+use crate::support::{Process, TestDatabase};
 
 const KILLS: usize = 25;
 
@@ -28,10 +28,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Home {
-    fn start(&self, args: &[&str]) -> Child {
+    fn start(&self, args: &[&str]) -> Process {
         let mut command = self.command(args);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("galen starts")
+        Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// Starts a process, lets it begin a try and go on for `moment`, and kills it. The tries that were then at work.
@@ -40,7 +39,7 @@ impl Home {
         let mut process = self.start(args);
         let start = Instant::now();
         while !began_a_try(store, before).await && is_open(store).await {
-            let ended = process.try_wait().expect("its state");
+            let ended = process.ended();
             assert!(
                 ended.is_none() && start.elapsed() < PATIENCE,
                 "{} {args:?}: no try began, {ended:?}",
@@ -49,8 +48,7 @@ impl Home {
             sleep(LOOK).await;
         }
         sleep(moment).await;
-        process.kill().expect("killed");
-        process.wait().expect("its end");
+        process.kill();
         at_work(store).await
     }
 
@@ -62,7 +60,7 @@ impl Home {
 
     /// A scheduler that is left alone until no run is open, then told to stop.
     async fn let_finish(&self, store: &Store) {
-        let mut scheduler = self.start(&["scheduler"]);
+        let scheduler = self.start(&["scheduler"]);
         let start = Instant::now();
         while is_open(store).await {
             assert!(
@@ -72,8 +70,8 @@ impl Home {
             );
             sleep(LOOK).await;
         }
-        kill_process(Pid::from_child(&scheduler), Signal::TERM).expect("told to stop");
-        let status = scheduler.wait().expect("its end");
+        scheduler.tell(Signal::TERM);
+        let (status, _) = scheduler.end();
         assert!(status.success(), "{}: {status}", self.test.name);
     }
 }

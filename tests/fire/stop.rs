@@ -1,17 +1,18 @@
 //! Told to stop, once or twice, or killed: what was under way ends, and goes on later.
 
 use std::fs;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use galen::config::Settings;
 use galen::store::Store;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::galen::{command, said};
+use crate::support::Process;
 
 /// One command that refuses to be told to stop; it ends at once when there is a file `open`.
 const STUBBORN: &str = "
@@ -61,8 +62,8 @@ impl Place {
         command(self.0.path(), args)
     }
 
-    fn start(&self, args: &[&str]) -> Child {
-        self.command(args).spawn().expect("galen starts")
+    fn start(&self, args: &[&str]) -> Process {
+        Process::start(&mut self.command(args))
     }
 
     fn list(&self, args: &[&str]) -> Vec<Value> {
@@ -120,21 +121,12 @@ fn must_end(id: &str) {
     });
 }
 
-fn tell(process: &Child, signal: Signal) {
-    kill_process(Pid::from_child(process), signal).expect("told");
-}
-
-fn end(process: Child) -> Output {
-    process.wait_with_output().expect("its end")
-}
-
 #[test]
 fn a_command_does_not_outlive_a_killed_galen() {
     let place = Place::new(STUBBORN);
     let mut galen = place.start(&["run", "work"]);
     let command = place.at_work();
-    galen.kill().expect("killed");
-    galen.wait().expect("its end");
+    galen.kill();
     must_end(&command);
 }
 
@@ -146,9 +138,9 @@ fn a_second_signal_stops_at_once_and_recovery_goes_on() {
     let scheduler = place.start(&["scheduler"]);
     let command = place.at_work();
     let start = Instant::now();
-    tell(&scheduler, Signal::TERM);
-    tell(&scheduler, Signal::INT);
-    assert_eq!(end(scheduler).status.code(), Some(130));
+    scheduler.tell(Signal::TERM);
+    scheduler.tell(Signal::INT);
+    assert_eq!(scheduler.end().0.code(), Some(130));
     // the first signal alone gives ten seconds to what is under way
     assert!(start.elapsed() < Duration::from_secs(8));
     must_end(&command);
@@ -160,8 +152,8 @@ fn a_second_signal_stops_at_once_and_recovery_goes_on() {
     });
     let runs = place.list(&["runs", "list"]);
     assert_eq!(place.tries(&runs[0]), ["interrupted", "success"]);
-    tell(&scheduler, Signal::TERM);
-    assert_eq!(end(scheduler).status.code(), Some(0));
+    scheduler.tell(Signal::TERM);
+    assert_eq!(scheduler.end().0.code(), Some(0));
 }
 
 #[tokio::test]
@@ -174,20 +166,18 @@ async fn an_interrupt_pauses_a_backfill_and_the_same_command_goes_on() {
         "2026-01-05",
         "--to",
         "2026-01-07",
+        "--max-active-runs",
+        "1",
     ];
-    let mut first = place.command(&[&span[..], &["--max-active-runs", "1"]].concat());
-    first
-        .env("GALEN_ENGINE__GRACE", "100ms")
-        .stderr(Stdio::piped());
-    let first = first.spawn().expect("galen starts");
+    let mut first = place.command(&span);
+    let first = Process::start(first.env("GALEN_ENGINE__GRACE", "100ms"));
     until("the second date begins", || {
         place.0.path().join("waiting").exists()
     });
-    tell(&first, Signal::INT);
-    let first = end(first);
-    let said_first = String::from_utf8_lossy(&first.stderr);
-    assert_eq!(first.status.code(), Some(1), "{said_first}");
-    assert!(said_first.contains("is paused"), "{said_first}");
+    first.tell(Signal::INT);
+    let (status, told) = first.end();
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(told.contains("is paused"), "{told}");
     assert_eq!(place.read("done"), "2026-01-05\n");
     let (paused, done) = (
         place.backfills("paused").await,
@@ -196,7 +186,7 @@ async fn an_interrupt_pauses_a_backfill_and_the_same_command_goes_on() {
     assert_eq!((paused, done), (1, 0));
 
     place.open();
-    let second = said(place.command(&[&span[..], &["--max-active-runs", "1"]].concat()));
+    let second = said(place.command(&span));
     assert_eq!(second.code, 0, "{second}");
     assert!(second.err.contains("resumed"), "{second}");
     assert_eq!(place.read("done"), "2026-01-05\n2026-01-06\n2026-01-07\n");
