@@ -50,14 +50,14 @@ pub async fn run_child(
     cancel: &CancellationToken,
     mut on_line: impl FnMut(Stream, &str),
 ) -> std::io::Result<Ended> {
+    let group = Group::new()?;
+    group.enlist(&mut command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let group = Group::led_by(&child)?;
     let mut out = Lines::new(child.stdout.take());
     let mut err = Lines::new(child.stderr.take());
     let mut kill_at = None;
@@ -65,11 +65,11 @@ pub async fn run_child(
         tokio::select! {
             biased;
             () = cancel.cancelled(), if kill_at.is_none() => {
-                group.signal(Signal::TERM);
+                group.stop(&child, Signal::TERM);
                 kill_at = Some(Instant::now() + GRACE);
             }
             () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
-                group.signal(Signal::KILL);
+                group.stop(&child, Signal::KILL);
                 kill_at = Some(Instant::now() + GRACE);
             }
             status = child.wait() => break status?,
@@ -198,6 +198,21 @@ mod tests {
         let (ended, lines) = run(script, &cancel).await;
         assert_eq!(ended, Ended::Stopped);
         assert!(gone(&lines[0].1).await);
+    }
+
+    #[tokio::test]
+    async fn a_stop_reaches_a_command_that_leads_a_group_of_its_own() {
+        let cancel = CancellationToken::new();
+        let script = "echo $$; echo ready; exec tail -f /dev/null";
+        let mut command = Command::new("timeout");
+        command.args(["1000", "sh", "-c", script]);
+        let mut id = String::new();
+        let ended = run_child(command, &cancel, |_, line| match line {
+            "ready" => cancel.cancel(),
+            other => id = other.to_owned(),
+        });
+        assert_eq!(ended.await.expect("timeout starts"), Ended::Stopped);
+        assert!(gone(&id).await);
     }
 
     #[tokio::test]

@@ -10,10 +10,11 @@ use tokio::process::{Child, Command};
 /// What is meant for the command does not end it before.
 const WATCH: &str = "trap '' HUP INT QUIT USR1 USR2 TERM; read -r _; kill -9 0";
 
-/// A process group with a watcher in it; what is left of it is killed on drop.
+/// A process group led by a watcher; what is left of it is killed on drop.
 ///
-/// A SIGKILL of Galen runs no line of its code, so a small `sh` waits for it. It knows nothing but its group, and as a
-/// member of it keeps the group's id from being given to others, until the group is killed and the watcher with it.
+/// A SIGKILL of Galen runs no line of its code, so a small `sh` waits for it. It knows nothing, and as the group's leader
+/// it keeps the group's id from being given to others until the group is killed, and the watcher with it. The command joins
+/// before it runs, and the pipe does not close before it has joined: there is no moment at which it is not watched.
 pub(super) struct Group {
     id: Pid,
     /// Its standard input is the pipe that closes with this process. Not waited for before the group was killed.
@@ -21,34 +22,51 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The group led by `leader`, which was not waited for yet.
+    /// A group with nothing but its watcher in it.
     ///
     /// # Errors
     /// When the watcher cannot be started.
-    pub(super) fn led_by(leader: &Child) -> io::Result<Self> {
-        let id = leader.id().and_then(|id| i32::try_from(id).ok());
-        let id = id
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| io::Error::other("the command was waited for already"))?;
+    pub(super) fn new() -> io::Result<Self> {
         let watcher = Command::new("/bin/sh")
             .args(["-c", WATCH])
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(id.as_raw_nonzero().get())
+            .process_group(0)
             .spawn()?;
+        let id = id_of(&watcher).ok_or_else(|| io::Error::other("a new process has no id"))?;
         Ok(Self {
             id,
             _watcher: watcher,
         })
     }
 
-    /// Sends `signal` to every process of the group.
-    pub(super) fn signal(&self, signal: Signal) {
+    /// Lets `command` join when it starts.
+    pub(super) fn enlist(&self, command: &mut Command) {
+        command.process_group(self.id.as_raw_nonzero().get());
+    }
+
+    /// Sends `signal` to every process of the group, and to `command` where it made itself a group of its own, as
+    /// `timeout` does.
+    pub(super) fn stop(&self, command: &Child, signal: Signal) {
+        self.signal(signal);
+        if let Some(own) = id_of(command) {
+            // fails unless it did
+            let _ = kill_process_group(own, signal);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
         // the watcher is in it at least
         let _ = kill_process_group(self.id, signal);
     }
+}
+
+/// The id of a process that was not waited for yet.
+fn id_of(process: &Child) -> Option<Pid> {
+    let id = process.id().and_then(|id| i32::try_from(id).ok())?;
+    Pid::from_raw(id)
 }
 
 impl Drop for Group {
@@ -65,22 +83,19 @@ mod tests {
 
     use super::*;
 
-    fn lasting() -> Child {
-        Command::new("tail")
-            .args(["-f", "/dev/null"])
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("tail starts")
+    fn started(group: &Group, program: &str, args: &[&str]) -> Child {
+        let mut command = Command::new(program);
+        group.enlist(&mut command);
+        command.args(args).spawn().expect("it starts")
     }
 
     #[tokio::test]
     async fn it_ends_when_galen_does_not_live_to_end_it() {
-        let mut leader = lasting();
-        let mut group = Group::led_by(&leader).expect("a watcher");
+        let mut group = Group::new().expect("a watcher");
+        let mut command = started(&group, "tail", &["-f", "/dev/null"]);
         // of all that belongs to Galen, its death closes the pipe
         drop(group._watcher.stdin.take());
-        let ended = leader.wait().await.expect("its end");
+        let ended = command.wait().await.expect("its end");
         assert_eq!(ended.signal(), Some(9));
         let watcher = group._watcher.wait().await.expect("its end");
         assert_eq!(watcher.signal(), Some(9));
@@ -88,14 +103,10 @@ mod tests {
 
     #[tokio::test]
     async fn its_id_is_nobody_elses_until_it_is_killed() {
-        let mut leader = Command::new("true")
-            .process_group(0)
-            .spawn()
-            .expect("true starts");
-        let mut group = Group::led_by(&leader).expect("a watcher");
-        leader.wait().await.expect("its end");
+        let mut group = Group::new().expect("a watcher");
+        let mut command = started(&group, "true", &[]);
+        command.wait().await.expect("its end");
         test_kill_process_group(group.id).expect("somebody is in it");
-        group.signal(Signal::TERM);
         group.signal(Signal::KILL);
         let watcher = group._watcher.wait().await.expect("its end");
         assert_eq!(watcher.signal(), Some(9));
@@ -103,10 +114,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_watcher_knows_nothing() {
-        let leader = lasting();
-        let group = Group::led_by(&leader).expect("a watcher");
-        let id = group._watcher.id().expect("at work");
-        let environment = std::fs::read(format!("/proc/{id}/environ"));
+        let group = Group::new().expect("a watcher");
+        let environment = std::fs::read(format!("/proc/{}/environ", group.id));
         // a system without /proc shows nobody's
         assert_eq!(environment.unwrap_or_default(), b"");
     }
