@@ -1,5 +1,7 @@
 //! Runs.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sqlx::FromRow;
@@ -130,9 +132,26 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let states: BTreeSet<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+        if states.is_empty() {
+            return self.runs_in(None, filter).await;
+        }
+        // state by state, as an index gives the newest of one state without a look at the others
+        let mut runs = Vec::new();
+        for state in states {
+            runs.extend(self.runs_in(Some(state), filter).await?);
+        }
+        runs.sort_by(|a, b| b.age().cmp(&a.age()));
+        // one that moved from state to state meanwhile was found in both
+        runs.dedup_by(|a, b| a.run_id == b.run_id);
+        runs.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
+        Ok(runs)
+    }
+
+    async fn runs_in(&self, state: Option<&str>, filter: &RunFilter) -> Result<Vec<Run>> {
         let mut wanted = Filter::default();
         wanted.text("dag_id = {}", filter.dag.as_ref().map(DagId::as_str));
-        wanted.one_of("state", filter.states.iter().map(|state| state.as_str()));
+        wanted.text("state = {}", state);
         wanted.one_of("kind", filter.kinds.iter().map(|kind| kind.as_str()));
         wanted.time("interval_start >= {}", filter.from);
         wanted.time("interval_start < {}", filter.to);
@@ -186,6 +205,11 @@ impl Run {
             ended_at: None,
             reason: None,
         }
+    }
+
+    /// What runs are listed by, as in [`LIST`].
+    fn age(&self) -> (DateTime<Utc>, DateTime<Utc>, &RunId) {
+        (self.created_at, self.interval.start, &self.run_id)
     }
 
     pub(super) fn apply(

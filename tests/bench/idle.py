@@ -104,6 +104,7 @@ def commands(folder, url):
         "runs list": ["runs", "list"],
         "runs list --dag": ["runs", "list", "--dag", "dag050"],
         "runs list --state failed": ["runs", "list", "--state", "failed"],
+        "runs list of two states": ["runs", "list", "--state", "failed", "--state", "success"],
         "tasks list": ["tasks", "list", run_id],
         "audit log --run": ["audit", "log", "--run", run_id],
         "audit log": ["audit", "log"],

@@ -55,6 +55,12 @@ async fn runs_are_found_by_what_is_known_of_them() {
             ..RunFilter::default()
         };
         assert_eq!(ids(store.runs(&two).await.expect(test.name)), ["late", "m"]);
+        let moved_on = RunFilter {
+            states: vec![RunState::Running, RunState::Cancelled, RunState::Running],
+            ..RunFilter::default()
+        };
+        let found = store.runs(&moved_on).await.expect(test.name);
+        assert_eq!(ids(found), ["r3", "r2"]);
         let starts = [day(4).start, day(1).start, day(7).start];
         let found = store.runs_at(&dag(), &starts).await.expect(test.name);
         assert_eq!(ids(found), ["r1", "r4"]);
