@@ -99,7 +99,7 @@ async fn at_work(store: &Store) -> usize {
 
 async fn survives(test: TestDatabase, seed: u64) {
     let home = Home::new(test);
-    home.edit("dag.yaml", "batch_size: 500", "batch_size: 2");
+    home.edit("dag.yaml", "batch_size: 500", "batch_size: 1");
     home.galen(&["db", "migrate"]);
     let store = Store::open(&home.test.settings()).expect("a store");
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
