@@ -86,6 +86,7 @@ mod tests {
     fn started(group: &Group, program: &str, args: &[&str]) -> Child {
         let mut command = Command::new(program);
         group.enlist(&mut command);
+        command.kill_on_drop(true);
         command.args(args).spawn().expect("it starts")
     }
 
@@ -95,10 +96,10 @@ mod tests {
         let mut command = started(&group, "tail", &["-f", "/dev/null"]);
         // of all that belongs to Galen, its death closes the pipe
         drop(group._watcher.stdin.take());
-        let ended = command.wait().await.expect("its end");
-        assert_eq!(ended.signal(), Some(9));
         let watcher = group._watcher.wait().await.expect("its end");
         assert_eq!(watcher.signal(), Some(9));
+        let ended = command.wait().await.expect("its end");
+        assert_eq!(ended.signal(), Some(9));
     }
 
     #[tokio::test]
