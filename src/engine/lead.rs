@@ -20,8 +20,8 @@ pub const LEADER: &str = "leader";
 /// Name of the lease of whoever waits for the lead; the leader then drives what those who wait have queued.
 pub const WAITING: &str = "waiting";
 
-/// How often an idle engine asks the store whether another process wrote something.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often an idle engine asks the store whether another process wrote something. Nearly all that an idle scheduler costs is this.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// Pause before a store that failed is tried again.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
