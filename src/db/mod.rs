@@ -3,7 +3,10 @@
 //! Belongs here: opening a database, units of work, bulk rows as parameters, and database errors as
 //! [`Error`](crate::base::Error)s. Does not belong here: any table and any statement about one.
 
+mod chunks;
+mod column;
 mod conn;
+mod copy;
 mod database;
 mod error;
 mod filter;
@@ -15,7 +18,9 @@ mod sqlite;
 mod work;
 
 pub use crate::on_conn;
+pub use column::Text;
 pub use conn::Conn;
+pub use copy::CopyText;
 pub use database::Database;
 pub use filter::Filter;
 pub use migrate::{Migration, MigrationStatus};

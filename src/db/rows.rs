@@ -1,20 +1,15 @@
 //! Many rows as parameters of one statement.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::query::{Query, QueryAs};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, SqliteConnection};
 
+use super::chunks::Chunks;
+use super::column::{Cells, Constant, Text};
+use super::copy::CopyText;
 use super::{Conn, quote};
-use crate::base::Result;
-
-/// SQLite statements hold at most this many rows: enough to make the cost of a statement small.
-const MAX_CHUNK: usize = 512;
-/// Parameters a SQLite statement may have.
-const MAX_PARAMETERS: usize = 32_766;
+use crate::base::{Error, Result};
 
 /// A row type both databases can fill.
 pub trait FromAnyRow:
@@ -34,56 +29,12 @@ impl<T> FromAnyRow for T where
 /// ```
 ///
 /// It becomes `UNNEST` of arrays on PostgreSQL, so one statement whatever the number of rows, and `VALUES` in chunks
-/// of fixed sizes on SQLite, so that prepared statements are found again. `{rows}` may stand once, and the statement has no other parameters.
+/// on SQLite. `{rows}` may stand once, and the statement has no other parameters.
 #[derive(Debug, Default)]
 pub struct Rows<'a> {
-    columns: Vec<(&'a str, Cells<'a>)>,
+    pub(super) columns: Vec<(&'a str, Cells<'a>)>,
     /// Columns with one value for all rows, given once.
-    constants: Vec<(&'a str, Constant<'a>)>,
-}
-
-#[derive(Debug, Clone)]
-enum Constant<'a> {
-    Text(&'a str),
-    Int(i64),
-    Time(DateTime<Utc>),
-}
-
-#[derive(Debug)]
-enum Cells<'a> {
-    Text(Vec<Option<Cow<'a, str>>>),
-    Int(Vec<Option<i64>>),
-    Float(Vec<Option<f64>>),
-    Bool(Vec<Option<bool>>),
-    Time(Vec<Option<DateTime<Utc>>>),
-    Date(Vec<Option<NaiveDate>>),
-}
-
-/// Applies one body to the vector of cells of whichever type.
-macro_rules! on_cells {
-    ($cells:expr, $vec:ident => $body:expr) => {
-        match $cells {
-            Cells::Text($vec) => $body,
-            Cells::Int($vec) => $body,
-            Cells::Float($vec) => $body,
-            Cells::Bool($vec) => $body,
-            Cells::Time($vec) => $body,
-            Cells::Date($vec) => $body,
-        }
-    };
-}
-
-/// Binds the constants to a query.
-macro_rules! bind_constants {
-    ($constants:expr, $query:expr) => {
-        for (_, constant) in $constants {
-            $query = match constant {
-                Constant::Text(text) => $query.bind(*text),
-                Constant::Int(number) => $query.bind(*number),
-                Constant::Time(time) => $query.bind(*time),
-            };
-        }
-    };
+    pub(super) constants: Vec<(&'a str, Constant<'a>)>,
 }
 
 macro_rules! column {
@@ -132,7 +83,7 @@ impl<'a> Rows<'a> {
 
     /// Adds a column of texts, none of them null.
     #[must_use]
-    pub fn text<T: Into<Cow<'a, str>>>(
+    pub fn text<T: Into<Text<'a>>>(
         self,
         name: &'a str,
         cells: impl IntoIterator<Item = T>,
@@ -142,7 +93,7 @@ impl<'a> Rows<'a> {
 
     /// Adds a column of texts, some of them null.
     #[must_use]
-    pub fn nullable_text<T: Into<Cow<'a, str>>>(
+    pub fn nullable_text<T: Into<Text<'a>>>(
         mut self,
         name: &'a str,
         cells: impl IntoIterator<Item = Option<T>>,
@@ -191,10 +142,10 @@ impl<'a> Rows<'a> {
         if self.is_empty() {
             return Ok(0);
         }
-        Ok(match conn {
-            Conn::Postgres(c) => self.execute_postgres(c, sql).await?,
-            Conn::Sqlite(c) => self.execute_sqlite(c, sql).await?,
-        })
+        match conn {
+            Conn::Postgres(c) => self.execute_postgres(c, sql).await,
+            Conn::Sqlite(c) => self.execute_sqlite(c, sql).await,
+        }
     }
 
     /// Runs `sql` and collects the rows it gives, in no promised order; without rows it does nothing.
@@ -205,19 +156,42 @@ impl<'a> Rows<'a> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(match conn {
-            Conn::Postgres(c) => self.fetch_postgres(c, sql).await?,
-            Conn::Sqlite(c) => self.fetch_sqlite(c, sql).await?,
-        })
+        match conn {
+            Conn::Postgres(c) => self.fetch_postgres(c, sql).await,
+            Conn::Sqlite(c) => self.fetch_sqlite(c, sql).await,
+        }
     }
 
-    async fn execute_postgres(&self, c: &mut PgConnection, sql: &str) -> sqlx::Result<u64> {
-        let sql = AssertSqlSafe(sql.replace("{rows}", &self.unnest()));
-        let mut query = sqlx::query::<Postgres>(sql);
-        for (_, cells) in &self.columns {
-            query = on_cells!(cells, vec => query.bind(vec));
+    /// Inserts all rows into `table`, which has none of their keys.
+    ///
+    /// # Errors
+    /// The database's, mapped. On SQLite a row that breaks a constraint ends the whole transaction.
+    pub async fn insert(&self, conn: Conn<'_>, table: &str) -> Result<u64> {
+        if self.is_empty() {
+            return Ok(0);
         }
-        bind_constants!(&self.constants, query);
+        let columns = self.columns.iter().map(|(name, _)| name);
+        let constants = self.constants.iter().map(|(name, _)| name);
+        let names: Vec<String> = columns.chain(constants).map(|name| quote(name)).collect();
+        let (table, names) = (quote(table), names.join(", "));
+        match conn {
+            Conn::Postgres(c) => {
+                let sql = format!("COPY {table} ({names}) FROM STDIN");
+                self.copy_text().send(c, &sql).await
+            }
+            Conn::Sqlite(c) => {
+                // with ROLLBACK SQLite keeps no journal of the single statement
+                let sql = format!(
+                    "INSERT OR ROLLBACK INTO {table} ({names}) SELECT {names} FROM ({{rows}})"
+                );
+                self.execute_sqlite(c, &sql).await
+            }
+        }
+    }
+
+    async fn execute_postgres(&self, c: &mut PgConnection, sql: &str) -> Result<u64> {
+        let sql = AssertSqlSafe(sql.replace("{rows}", &self.unnest()));
+        let query = sqlx::query_with(sql, self.arrays()?);
         Ok(query.execute(c).await?.rows_affected())
     }
 
@@ -225,28 +199,23 @@ impl<'a> Rows<'a> {
         &self,
         c: &mut PgConnection,
         sql: &str,
-    ) -> sqlx::Result<Vec<T>> {
+    ) -> Result<Vec<T>> {
         let sql = AssertSqlSafe(sql.replace("{rows}", &self.unnest()));
-        let mut query = sqlx::query_as::<Postgres, T>(sql);
-        for (_, cells) in &self.columns {
-            query = on_cells!(cells, vec => query.bind(vec));
-        }
-        bind_constants!(&self.constants, query);
-        query.fetch_all(c).await
+        Ok(sqlx::query_as_with(sql, self.arrays()?)
+            .fetch_all(c)
+            .await?)
     }
 
-    async fn execute_sqlite(&self, c: &mut SqliteConnection, sql: &str) -> sqlx::Result<u64> {
+    async fn execute_sqlite(&self, c: &mut SqliteConnection, sql: &str) -> Result<u64> {
         let mut written = 0;
-        for (start, size) in self.chunks() {
-            let sql = AssertSqlSafe(sql.replace("{rows}", &self.values(size)));
-            let mut query = sqlx::query::<Sqlite>(sql);
-            bind_constants!(&self.constants, query);
-            for row in start..start + size {
-                for (_, cells) in &self.columns {
-                    query = cells.bind(row, query);
-                }
-            }
-            written += query.execute(&mut *c).await?.rows_affected();
+        let mut chunks = Chunks::new(self, sql);
+        let mut next = chunks.next();
+        while let Some((sql, arguments)) = next.transpose()? {
+            let run = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *c);
+            // statements run on a thread of their own: meanwhile the next one is made
+            let (done, following) = futures::join!(run, async { chunks.next() });
+            written += done?.rows_affected();
+            next = following;
         }
         Ok(written)
     }
@@ -255,20 +224,45 @@ impl<'a> Rows<'a> {
         &self,
         c: &mut SqliteConnection,
         sql: &str,
-    ) -> sqlx::Result<Vec<T>> {
+    ) -> Result<Vec<T>> {
         let mut found = Vec::new();
-        for (start, size) in self.chunks() {
-            let sql = AssertSqlSafe(sql.replace("{rows}", &self.values(size)));
-            let mut query = sqlx::query_as::<Sqlite, T>(sql);
-            bind_constants!(&self.constants, query);
-            for row in start..start + size {
-                for (_, cells) in &self.columns {
-                    query = cells.bind_as(row, query);
-                }
-            }
+        for statement in Chunks::new(self, sql) {
+            let (sql, arguments) = statement?;
+            let query = sqlx::query_as_with(AssertSqlSafe(sql), arguments);
             found.extend(query.fetch_all(&mut *c).await?);
         }
         Ok(found)
+    }
+
+    fn arrays(&self) -> Result<PgArguments> {
+        let mut arguments = PgArguments::default();
+        let add = |arguments: &mut PgArguments| {
+            for (_, cells) in &self.columns {
+                cells.add_to_postgres(arguments)?;
+            }
+            for (_, constant) in &self.constants {
+                constant.add_to_postgres(arguments)?;
+            }
+            Ok(())
+        };
+        let added: Result<(), sqlx::error::BoxDynError> = add(&mut arguments);
+        added.map_err(|_| Error::new("a value cannot be bound"))?;
+        Ok(arguments)
+    }
+
+    fn copy_text(&self) -> CopyText {
+        let width = self.columns.len() + self.constants.len();
+        let mut copy = CopyText::with_capacity(self.len() * width * 16);
+        for row in 0..self.len() {
+            for (_, cells) in &self.columns {
+                copy.cell(cells, row);
+            }
+            for (_, constant) in &self.constants {
+                copy.constant(constant);
+            }
+            copy.end_row();
+        }
+        copy
     }
 
     fn unnest(&self) -> String {
@@ -289,112 +283,5 @@ impl<'a> Rows<'a> {
             arrays.join(", "),
             names.join(", ")
         )
-    }
-
-    /// Anonymous `?`, because SQLite looks named parameters up one by one.
-    fn values(&self, rows: usize) -> String {
-        // the constants come first, as they are bound
-        let constants = self
-            .constants
-            .iter()
-            .map(|(name, _)| format!("? AS {}", quote(name)));
-        let columns = (1..)
-            .zip(&self.columns)
-            .map(|(n, (name, _))| format!("column{n} AS {}", quote(name)));
-        let names: Vec<String> = constants.chain(columns).collect();
-        let row = format!("({})", vec!["?"; self.columns.len()].join(","));
-        let rows = vec![row.as_str(); rows].join(",");
-        format!("SELECT {} FROM (VALUES {rows})", names.join(", "))
-    }
-
-    /// Start and size of each chunk; sizes are the largest that fits and powers of two below it.
-    fn chunks(&self) -> Vec<(usize, usize)> {
-        let largest = MAX_CHUNK
-            .min((MAX_PARAMETERS - self.constants.len()) / self.columns.len().max(1))
-            .max(1);
-        let mut chunks = Vec::new();
-        let mut start = 0;
-        while start < self.len() {
-            let left = self.len() - start;
-            let size = if left >= largest {
-                largest
-            } else {
-                1 << left.ilog2()
-            };
-            chunks.push((start, size));
-            start += size;
-        }
-        chunks
-    }
-}
-
-impl Constant<'_> {
-    fn postgres_type(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Int(_) => "bigint",
-            Self::Time(_) => "timestamptz",
-        }
-    }
-}
-
-impl Cells<'_> {
-    fn len(&self) -> usize {
-        on_cells!(self, vec => vec.len())
-    }
-
-    fn postgres_type(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Int(_) => "bigint",
-            Self::Float(_) => "float8",
-            Self::Bool(_) => "boolean",
-            Self::Time(_) => "timestamptz",
-            Self::Date(_) => "date",
-        }
-    }
-
-    fn bind<'q>(
-        &'q self,
-        row: usize,
-        query: Query<'q, Sqlite, SqliteArguments>,
-    ) -> Query<'q, Sqlite, SqliteArguments> {
-        on_cells!(self, vec => { let cell = &vec[row]; query.bind(cell) })
-    }
-
-    fn bind_as<'q, T>(
-        &'q self,
-        row: usize,
-        query: QueryAs<'q, Sqlite, T, SqliteArguments>,
-    ) -> QueryAs<'q, Sqlite, T, SqliteArguments> {
-        on_cells!(self, vec => { let cell = &vec[row]; query.bind(cell) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunk_sizes_come_from_a_short_list() {
-        let rows = Rows::new().int("n", 0..1_100);
-        let chunks = rows.chunks();
-        let sizes: Vec<usize> = chunks.iter().map(|(_, size)| *size).collect();
-        assert_eq!(sizes, [512, 512, 64, 8, 4]);
-        assert_eq!(chunks.last(), Some(&(1_096, 4)));
-    }
-
-    #[test]
-    fn wide_rows_stay_below_the_parameter_limit() {
-        let names: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
-        let mut rows = Rows::new();
-        for name in &names {
-            rows = rows.int(name, 0..100);
-        }
-        assert!(
-            rows.chunks()
-                .iter()
-                .all(|(_, size)| size * 1_000 <= MAX_PARAMETERS)
-        );
     }
 }

@@ -21,6 +21,8 @@ const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Page cache of the writer in KiB: upserts by hashed keys touch pages all over the file.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
+/// Pages of 4 KiB in the WAL before they are copied into the file: a page that many batches change is copied, and synced, once.
+const CHECKPOINT_PAGES: u32 = 16 * 1024;
 
 /// The connections of one file, opened when first needed.
 ///
@@ -82,6 +84,7 @@ impl SqliteFile {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal)
                 .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
                 .pragma("journal_size_limit", "67108864");
             *slot = Some(self.connect(&options).await?);
         }

@@ -1,5 +1,7 @@
 //! The row audit: a row of `audit_log` for each real change, and the chain of digests over them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
@@ -7,15 +9,15 @@ use crate::base::{Digest, Result};
 use crate::db::{Conn, Rows};
 
 /// One change of one row.
-pub(super) struct Change {
-    pub table: String,
+pub(super) struct Change<'a> {
+    pub table: &'a str,
     /// `insert` or `update`.
     pub operation: &'static str,
-    pub record_id: String,
+    pub record_id: Arc<str>,
     /// JSON of the values that changed, before.
-    pub old: Option<String>,
+    pub old: Option<Arc<str>>,
     /// JSON of the values, after.
-    pub new: String,
+    pub new: Arc<str>,
     /// The batch that changed the row before.
     pub previous: Option<i64>,
 }
@@ -28,55 +30,72 @@ pub(super) struct Stamp<'a> {
     pub at: DateTime<Utc>,
 }
 
-const INSERT: &str = "INSERT INTO audit_log
-    (id, table_name, operation, record_id, changed_by, changed_at, old_values, new_values, _batch, _previous)
-    SELECT id, table_name, operation, record_id, changed_by, changed_at, old_values, new_values, _batch, _previous
-    FROM ({rows}) AS v";
-
 /// Writes `changes` behind row `last` of the log.
 pub(super) async fn insert(
-    conn: Conn<'_>,
-    changes: &[Change],
+    mut conn: Conn<'_>,
+    changes: &[Change<'_>],
     last: i64,
     stamp: &Stamp<'_>,
 ) -> Result<()> {
-    let rows = Rows::new()
-        .int("id", (last + 1)..=(last + changes.len() as i64))
-        .text("table_name", changes.iter().map(|c| c.table.as_str()))
-        .text("operation", changes.iter().map(|c| c.operation))
-        .text("record_id", changes.iter().map(|c| c.record_id.as_str()))
-        .nullable_text("old_values", changes.iter().map(|c| c.old.as_deref()))
-        .text("new_values", changes.iter().map(|c| c.new.as_str()))
-        .int("_previous", changes.iter().map(|c| c.previous))
+    let numbered = (last + 1..).zip(changes);
+    let (new, changed): (Vec<_>, Vec<_>) = numbered.partition(|(_, change)| change.old.is_none());
+    let rows = common(&new, stamp).constant_text("operation", "insert");
+    rows.insert(conn.again(), "audit_log").await?;
+    let old = changed.iter().map(|(_, change)| change.old.clone());
+    let rows = common(&changed, stamp)
+        .text("operation", changed.iter().map(|(_, c)| c.operation))
+        .nullable_text("old_values", old)
+        .int("_previous", changed.iter().map(|(_, c)| c.previous));
+    rows.insert(conn, "audit_log").await.map(drop)
+}
+
+/// What every row of the log has.
+fn common<'a>(changes: &[(i64, &'a Change<'_>)], stamp: &Stamp<'a>) -> Rows<'a> {
+    Rows::new()
+        .int("id", changes.iter().map(|(id, _)| *id))
+        .text("table_name", changes.iter().map(|(_, c)| c.table))
+        .text(
+            "record_id",
+            changes.iter().map(|(_, c)| Arc::clone(&c.record_id)),
+        )
+        .text(
+            "new_values",
+            changes.iter().map(|(_, c)| Arc::clone(&c.new)),
+        )
         .constant_text("changed_by", stamp.changed_by)
         .constant_time("changed_at", stamp.at)
-        .constant_int("_batch", stamp.batch);
-    rows.execute(conn, INSERT).await.map(drop)
+        .constant_int("_batch", stamp.batch)
 }
 
 /// The chain's next digest, as it is built up row by row: SHA-256 of the hexadecimal digest before, and then a line each for the batch
 /// (`[batch, batch_id]`) and for its rows (`[id, table_name, operation, record_id, changed_by, changed_at in microseconds,
 /// old_values, new_values, _previous]`, JSON without blanks, absent values `null`), every line after a line feed.
-pub(super) struct Chain(Sha256);
+pub(super) struct Chain {
+    hash: Sha256,
+    line: Vec<u8>,
+}
 
 impl Chain {
     pub fn new(previous: &Digest, batch: i64, batch_id: &str) -> Self {
-        let mut chain = Self(Sha256::new());
-        chain.0.update(previous.to_string());
+        let mut chain = Self {
+            hash: Sha256::new(),
+            line: Vec::new(),
+        };
+        chain.hash.update(previous.to_string());
         chain.line(&(batch, batch_id));
         chain
     }
 
-    pub fn change(&mut self, id: i64, change: &Change, changed_by: &str, at: DateTime<Utc>) {
+    pub fn change(&mut self, id: i64, change: &Change<'_>, changed_by: &str, at: DateTime<Utc>) {
         self.line(&(
             id,
-            &change.table,
+            change.table,
             change.operation,
-            &change.record_id,
+            &*change.record_id,
             changed_by,
             at.timestamp_micros(),
-            &change.old,
-            &change.new,
+            change.old.as_deref(),
+            &*change.new,
             change.previous,
         ));
     }
@@ -96,14 +115,15 @@ impl Chain {
     }
 
     fn line(&mut self, line: &impl serde::Serialize) {
-        self.0.update(b"\n");
+        self.line.clear();
+        self.line.push(b'\n');
         // texts and numbers cannot fail to be written as JSON
-        self.0
-            .update(serde_json::to_string(line).unwrap_or_default());
+        serde_json::to_writer(&mut self.line, line).ok();
+        self.hash.update(&self.line);
     }
 
     pub fn digest(self) -> Digest {
-        Digest(self.0.finalize().into())
+        Digest(self.hash.finalize().into())
     }
 }
 

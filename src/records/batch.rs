@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use super::audit::{self, Chain, Change, Stamp};
 use super::merge::TableRows;
 use super::orphans::reject_orphans;
-use super::table_write::write_table;
+use super::table_write::Writing;
 use super::{Records, set_aside};
 use crate::base::{AuditAnchor, Counts, Digest, Error, Result, RunId, TaskId};
 use crate::db::{Conn, quote};
@@ -71,9 +71,15 @@ impl Records {
         written.counts.read = batch.row_ids.len() as u64;
         written.counts.quarantined = live.iter().filter(|live| !**live).count() as u64;
         let mut changes = Vec::new();
-        for (place, rows) in batch.tables.iter().enumerate() {
-            let own = format!("{}/{}/", writer.run_id, writer.task_id);
-            let result = write_table(tx.conn()?, rows, &live, &batch, &batch_id, at).await?;
+        let own = format!("{}/{}/", writer.run_id, writer.task_id);
+        let writing = Writing {
+            batch: &batch,
+            live: &live,
+            batch_id: &batch_id,
+            at,
+        };
+        let results = writing.write(tx.conn()?).await?;
+        for (place, (rows, result)) in batch.tables.iter().zip(results).enumerate() {
             if place == batch.main {
                 result.count_records(&own, &mut written.counts);
             }
@@ -87,12 +93,13 @@ impl Records {
             changed_by: &changed_by,
             at,
         };
-        audit::insert(tx.conn()?, &changes, head.last_audit, &stamp).await?;
+        let inserting = audit::insert(tx.conn()?, &changes, head.last_audit, &stamp);
+        // the database works on a thread of its own
+        let (inserted, next) = futures::join!(inserting, async { head.next(&changes, &stamp) });
+        inserted?;
         set_aside::write(tx.conn()?, writer, &batch, at).await?;
         mark_processed(tx.conn()?, writer, batch.row_ids, &batch_id).await?;
-        head.next(&changes, &stamp)
-            .note(tx.conn()?, writer, &stamp, &written)
-            .await?;
+        next.note(tx.conn()?, writer, &stamp, &written).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -132,7 +139,7 @@ impl Head {
         })
     }
 
-    fn next(&self, changes: &[Change], stamp: &Stamp<'_>) -> Self {
+    fn next(&self, changes: &[Change<'_>], stamp: &Stamp<'_>) -> Self {
         let mut chain = Chain::new(&self.digest, stamp.batch, stamp.batch_id);
         for (id, change) in (self.last_audit + 1..).zip(changes) {
             chain.change(id, change, stamp.changed_by, stamp.at);
@@ -182,12 +189,17 @@ async fn mark_processed(
 ) -> Result<()> {
     let ids =
         serde_json::to_string(row_ids).map_err(|error| Error::new("row ids").because(error))?;
-    let list = match conn.is_postgres() {
-        true => "SELECT value::bigint FROM json_array_elements_text($2::json) AS k(value)",
-        false => "SELECT value FROM json_each($2)",
+    // with ROLLBACK SQLite keeps no journal of the single statement
+    let (or_rollback, list) = match conn.is_postgres() {
+        true => (
+            "",
+            "SELECT value::bigint FROM json_array_elements_text($2::json) AS k(value)",
+        ),
+        false => (" OR ROLLBACK", "SELECT value FROM json_each($2)"),
     };
     let sql = format!(
-        "UPDATE {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id IN ({list}) AND NOT _processed",
+        "UPDATE{} {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id IN ({list}) AND NOT _processed",
+        or_rollback,
         quote(&writer.source_table)
     );
     let marked = on_conn!(conn, c => {

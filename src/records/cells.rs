@@ -1,6 +1,6 @@
 //! Cells on their way into and out of SQL.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::Value;
@@ -13,15 +13,15 @@ use crate::db::{Conn, Rows};
 
 /// The key of a row as one text: its parts joined by `/`, with `\` and `/` inside a part written `\\` and `\/`. The key of one column is
 /// that column's text.
-pub fn record_id(key: &[Cell]) -> String {
+pub fn record_id(key: &[Cell]) -> Arc<str> {
     match key {
-        [Cell::Text(text)] => text.to_string(),
-        [one] => one.to_string(),
+        [Cell::Text(text)] => Arc::clone(text),
+        [one] => one.to_string().into(),
         parts => {
             let parts = parts
                 .iter()
                 .map(|part| part.to_string().replace('\\', "\\\\").replace('/', "\\/"));
-            parts.collect::<Vec<_>>().join("/")
+            parts.collect::<Vec<_>>().join("/").into()
         }
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn column<'a>(
         CellType::Text => rows.nullable_text(
             name,
             cells.map(|cell| match cell {
-                Cell::Text(text) => Some(Cow::Borrowed(text.as_ref())),
+                Cell::Text(text) => Some(Arc::clone(text)),
                 _ => None,
             }),
         ),
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn a_key_of_parts_is_one_text() {
         let text = |t: &str| Cell::Text(t.into());
-        assert_eq!(record_id(&[text("a/b")]), "a/b");
-        assert_eq!(record_id(&[text("a/b"), Cell::Integer(2)]), "a\\/b/2");
+        assert_eq!(&*record_id(&[text("a/b")]), "a/b");
+        assert_eq!(&*record_id(&[text("a/b"), Cell::Integer(2)]), "a\\/b/2");
         let keys = [[text("a"), Cell::Null]];
         assert_eq!(keys_json(keys.iter().map(|k| &k[..])), r#"[["a",null]]"#);
         let keys = [[text("a")]];

@@ -1,6 +1,7 @@
 //! Finds the rows of a table that have given keys.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::cells::{fetch, keys_json, postgres_type, record_id};
 use crate::base::{Cell, CellType, Result, Table, TableColumn};
@@ -23,7 +24,7 @@ pub(super) async fn existing<'a>(
     key: &[&TableColumn],
     columns: &[&TableColumn],
     keys: impl Iterator<Item = &'a [Cell]>,
-) -> Result<HashMap<String, Existing>> {
+) -> Result<HashMap<Arc<str>, Existing>> {
     let names = key
         .iter()
         .chain(columns)
@@ -56,7 +57,7 @@ pub(super) async fn present<'a>(
     table: &str,
     key: &[&TableColumn],
     keys: impl Iterator<Item = &'a [Cell]>,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Arc<str>>> {
     let names: Vec<String> = key
         .iter()
         .map(|c| format!("t.{}", quote(&c.name)))

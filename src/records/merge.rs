@@ -1,10 +1,12 @@
 //! What becomes of the rows of a batch in one table: pure decisions, before anything is written.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::audit::Change;
 use super::cells::record_id;
 use super::lookup::Existing;
+use super::row_json::row_json;
 use crate::base::{Cell, Table, TableColumn};
 
 /// Rows for one table, of the records of one batch.
@@ -58,19 +60,19 @@ pub(super) struct Winner {
     /// The row.
     pub row: usize,
     /// Its key as text.
-    pub id: String,
+    pub id: Arc<str>,
 }
 
 /// Of rows with equal keys the one with the greatest version, of those the last; in order of first appearance. And the losers.
 pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<usize>) {
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<Arc<str>, usize> = HashMap::with_capacity(rows.records.len());
     let mut winners: Vec<Winner> = Vec::new();
     let mut losers = Vec::new();
     for row in (0..rows.records.len()).filter(|row| live[rows.records[*row]]) {
         let id = record_id(rows.key(row));
         match places.get(&id) {
             None => {
-                places.insert(id.clone(), winners.len());
+                places.insert(Arc::clone(&id), winners.len());
                 winners.push(Winner { row, id });
             }
             Some(place) => {
@@ -88,28 +90,30 @@ pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<
 
 /// What is to be written to one table.
 #[derive(Default)]
-pub(super) struct Merge {
-    /// Rows to insert or update.
-    pub written: Vec<usize>,
+pub(super) struct Merge<'a> {
+    /// Rows to insert.
+    pub inserted: Vec<usize>,
+    /// Rows to update.
+    pub updated: Vec<usize>,
     /// Rows whose values are there already under an older version.
     pub newer: Vec<usize>,
-    /// One for each written row, in the same order.
-    pub changes: Vec<Change>,
+    /// One for each row that is inserted or updated.
+    pub changes: Vec<Change<'a>>,
     /// For each winner what became of it.
     pub fates: Vec<Fate>,
 }
 
 /// Holds the winners against the rows that exist.
-pub(super) fn merge(
-    rows: &TableRows<'_>,
+pub(super) fn merge<'a>(
+    rows: &TableRows<'a>,
     winners: &[Winner],
-    existing: &HashMap<String, Existing>,
-) -> Merge {
+    existing: &HashMap<Arc<str>, Existing>,
+) -> Merge<'a> {
     let mut merge = Merge::default();
     for winner in winners {
         let fate = match existing.get(&winner.id) {
             None => {
-                merge.written.push(winner.row);
+                merge.inserted.push(winner.row);
                 merge.changes.push(inserted(rows, winner));
                 Fate::Inserted
             }
@@ -120,7 +124,12 @@ pub(super) fn merge(
     merge
 }
 
-fn against(rows: &TableRows<'_>, winner: &Winner, old: &Existing, merge: &mut Merge) -> Fate {
+fn against<'a>(
+    rows: &TableRows<'a>,
+    winner: &Winner,
+    old: &Existing,
+    merge: &mut Merge<'a>,
+) -> Fate {
     let version = rows.version(winner.row);
     if rows.versions.is_some() && version < old.version.as_str() {
         return Fate::Kept;
@@ -133,33 +142,33 @@ fn against(rows: &TableRows<'_>, winner: &Winner, old: &Existing, merge: &mut Me
         }
         return Fate::Kept;
     }
-    merge.written.push(winner.row);
+    merge.updated.push(winner.row);
     merge.changes.push(updated(rows, winner, old));
     Fate::Updated
 }
 
-fn inserted(rows: &TableRows<'_>, winner: &Winner) -> Change {
+fn inserted<'a>(rows: &TableRows<'a>, winner: &Winner) -> Change<'a> {
     let columns = rows.columns.iter().zip(rows.row(winner.row));
     Change {
-        table: rows.table.name.clone(),
+        table: &rows.table.name,
         operation: "insert",
         record_id: winner.id.clone(),
         old: None,
-        new: json(columns.filter(|(_, cell)| !cell.is_null())),
+        new: row_json(columns.filter(|(_, cell)| !cell.is_null())),
         previous: None,
     }
 }
 
-fn updated(rows: &TableRows<'_>, winner: &Winner, old: &Existing) -> Change {
+fn updated<'a>(rows: &TableRows<'a>, winner: &Winner, old: &Existing) -> Change<'a> {
     let columns = &rows.columns[rows.keys..];
     let new = &rows.row(winner.row)[rows.keys..];
     let changed = |cells: &[Cell]| {
         let is_changed = |index: &usize| new[*index] != old.cells[*index];
         let places = (0..columns.len()).filter(is_changed);
-        json(places.map(|index| (&columns[index], &cells[index])))
+        row_json(places.map(|index| (&columns[index], &cells[index])))
     };
     Change {
-        table: rows.table.name.clone(),
+        table: &rows.table.name,
         operation: "update",
         record_id: winner.id.clone(),
         old: Some(changed(&old.cells)),
@@ -171,29 +180,6 @@ fn updated(rows: &TableRows<'_>, winner: &Winner, old: &Existing) -> Change {
 /// The number at the end of a batch id.
 pub(super) fn batch_number(batch_id: &str) -> Option<i64> {
     batch_id.rsplit('/').next()?.parse().ok()
-}
-
-fn json<'a>(columns: impl Iterator<Item = (&'a TableColumn, &'a Cell)>) -> String {
-    let mut text = Vec::with_capacity(256);
-    text.push(b'{');
-    for (column, cell) in columns {
-        if text.len() > 1 {
-            text.push(b',');
-        }
-        push_json(&mut text, column.name.as_str());
-        text.push(b':');
-        match cell {
-            Cell::Text(value) => push_json(&mut text, value.as_ref()),
-            cell => push_json(&mut text, &cell.to_json()),
-        }
-    }
-    text.push(b'}');
-    String::from_utf8(text).unwrap_or_default()
-}
-
-/// Writing JSON into memory cannot fail, and JSON is UTF-8.
-fn push_json<T: serde::Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
-    serde_json::to_writer(text, value).ok();
 }
 
 #[cfg(test)]
@@ -216,7 +202,10 @@ mod tests {
         }
     }
 
-    fn decide(rows: &[(&str, &str, &str)], old: Option<(&str, &str)>) -> (Vec<usize>, Merge) {
+    fn decide(
+        rows: &[(&str, &str, &str)],
+        old: Option<(&str, &str)>,
+    ) -> (Vec<usize>, Merge<'static>) {
         let table = table();
         let cells: Vec<Cell> = rows
             .iter()
@@ -238,7 +227,7 @@ mod tests {
                 version: version.to_owned(),
                 batch_id: "r/t/7".to_owned(),
             };
-            ("k".to_owned(), row)
+            (Arc::from("k"), row)
         });
         let live = vec![true; cells.len()];
         let (winners, losers) = winners(&rows, &live);

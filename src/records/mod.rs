@@ -19,6 +19,7 @@ mod orphans;
 mod progress;
 mod quarantine;
 mod rejects;
+mod row_json;
 mod set_aside;
 mod staged;
 mod staging;

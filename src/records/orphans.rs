@@ -1,6 +1,7 @@
 //! Records whose rows point to rows that do not exist.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::batch::Batch;
 use super::cells::record_id;
@@ -41,11 +42,11 @@ pub(super) async fn reject_orphans(mut conn: Conn<'_>, batch: &mut Batch<'_>) ->
 /// A foreign key, with what is needed to tell whether its parents are there.
 struct Link {
     /// Record and parent's key of each row that has a parent.
-    children: Vec<(usize, String)>,
+    children: Vec<(usize, Arc<str>)>,
     /// Keys of parents in the database.
-    present: HashSet<String>,
+    present: HashSet<Arc<str>>,
     /// Keys of parents made in the batch, and the records that make them.
-    made: HashMap<String, Vec<usize>>,
+    made: HashMap<Arc<str>, Vec<usize>>,
 }
 
 impl Link {
@@ -61,7 +62,7 @@ impl Link {
             .iter()
             .filter_map(|name| rows.columns.iter().position(|c| c.name == *name))
             .collect();
-        let mut keys: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
+        let mut keys: BTreeMap<Arc<str>, Vec<Cell>> = BTreeMap::new();
         let mut children = Vec::new();
         for (row, record) in rows.records.iter().enumerate() {
             let key: Vec<Cell> = places
@@ -91,7 +92,7 @@ impl Link {
             keys.values().map(Vec::as_slice),
         )
         .await?;
-        let mut made: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut made: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
         for parent in all
             .iter()
             .filter(|parent| parent.table.name == foreign.table)
@@ -117,7 +118,7 @@ impl Link {
     }
 
     fn orphans(&self, live: &[bool]) -> Vec<usize> {
-        let has_parent = |id: &String| {
+        let has_parent = |id: &Arc<str>| {
             self.present.contains(id)
                 || self
                     .made

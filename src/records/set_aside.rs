@@ -57,7 +57,6 @@ async fn insert(
     places: &[Place],
     at: DateTime<Utc>,
 ) -> Result<()> {
-    const COLUMNS: &str = "id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state";
     let rows = Rows::new()
         .int("id", next..next + bad.len() as i64)
         .text("file", places.iter().map(|place| place.1.as_str()))
@@ -71,6 +70,5 @@ async fn insert(
         .constant_text("task_id", writer.task_id.as_str())
         .constant_time("at", at)
         .constant_text("state", "open");
-    let sql = format!("INSERT INTO quarantine ({COLUMNS}) SELECT {COLUMNS} FROM ({{rows}}) AS v");
-    rows.execute(conn, &sql).await.map(drop)
+    rows.insert(conn, "quarantine").await.map(drop)
 }

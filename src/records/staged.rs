@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use super::Records;
 use super::declared::existing_columns;
 use crate::base::{Counts, Digest, Error, Result, RunId, TaskId, nearest, sha256};
 use crate::db::quote;
 use crate::on_conn;
+
+/// Rows read in one statement.
+const PAGE: u64 = 500;
+/// Arguments that a function takes in PostgreSQL, and SQLite takes as many.
+const MAX_ARGUMENTS: usize = 100;
 
 /// Columns of a staging table by the names a reader gave them.
 #[derive(Debug, Clone)]
@@ -43,10 +48,58 @@ impl StagedColumns {
         &self.names[index]
     }
 
+    /// A query for all rows of the query `source` as one JSON text: `[[row id, [[cell, …], …]], …]`, cells in groups of as many as a function
+    /// takes. Row by row and cell by cell costs several times as much on the way from either database.
+    fn as_json(&self, source: &str, postgres: bool) -> String {
+        let (array, all) = match postgres {
+            true => ("json_build_array", "json_agg"),
+            false => ("json_array", "json_group_array"),
+        };
+        let groups = self.names.chunks(MAX_ARGUMENTS).map(|names| {
+            let names: Vec<String> = names
+                .iter()
+                .map(|name| format!("r.{}", quote(name)))
+                .collect();
+            format!("{array}({})", names.join(", "))
+        });
+        let groups: Vec<String> = groups.collect();
+        format!(
+            "SELECT CAST(COALESCE({all}({array}(r._row_id, {array}({}))), '[]') AS TEXT) FROM ({source}) AS r",
+            groups.join(", ")
+        )
+    }
+
     fn list(&self, indexes: impl Iterator<Item = usize>) -> String {
         indexes
             .map(|index| format!(", s.{}", quote(&self.names[index])))
             .collect()
+    }
+}
+
+impl Staged {
+    fn new(width: usize) -> Self {
+        Self {
+            row_ids: Vec::new(),
+            text: vec![Vec::new(); width],
+        }
+    }
+
+    /// Adds rows as [`StagedColumns::as_json`] gives them; how many there were.
+    fn extend(&mut self, rows: &str) -> Result<usize> {
+        type Row = (i64, Vec<Vec<Option<String>>>);
+        let rows: Vec<Row> = serde_json::from_str(rows)
+            .map_err(|error| Error::new("staged records cannot be read").because(error))?;
+        let number = rows.len();
+        for (row_id, groups) in rows {
+            self.row_ids.push(row_id);
+            let cells = groups.into_iter().flatten();
+            self.text
+                .iter_mut()
+                .zip(cells)
+                .for_each(|(column, cell)| column.push(cell));
+        }
+        debug_assert!(self.row_ids.is_sorted());
+        Ok(number)
     }
 }
 
@@ -94,25 +147,25 @@ impl Records {
         after: i64,
         limit: u64,
     ) -> Result<Staged> {
-        let sql = format!(
+        let mut read = self.read().await?;
+        let source = format!(
             "SELECT s._row_id{} FROM {} AS s WHERE NOT s._processed AND s._row_id > $1 ORDER BY s._row_id LIMIT $2",
             columns.list(0..columns.names.len()),
             quote(&columns.table)
         );
-        let mut read = self.read().await?;
-        let width = columns.names.len();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        on_conn!(read.conn()?, c => {
-            let rows = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&mut *c).await?;
-            let mut staged = Staged { row_ids: Vec::with_capacity(rows.len()), text: vec![Vec::with_capacity(rows.len()); width] };
-            for row in &rows {
-                staged.row_ids.push(row.try_get_unchecked(0)?);
-                for (index, column) in staged.text.iter_mut().enumerate() {
-                    column.push(row.try_get_unchecked(index + 1)?);
-                }
+        let sql = columns.as_json(&source, read.conn()?.is_postgres());
+        let mut staged = Staged::new(columns.names.len());
+        while (staged.row_ids.len() as u64) < limit {
+            let after = staged.row_ids.last().copied().unwrap_or(after);
+            let page = PAGE.min(limit - staged.row_ids.len() as u64);
+            let rows: String = on_conn!(read.conn()?, c => {
+                sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(after).bind(page as i64).fetch_one(&mut *c).await
+            })?;
+            if staged.extend(&rows)? < page as usize {
+                break;
             }
-            Ok(staged)
-        })
+        }
+        Ok(staged)
     }
 
     /// Makes it cheap to look at groups of staged records: an index over the group's column and `sources`.
@@ -183,24 +236,21 @@ impl Records {
         groups: &[String],
     ) -> Result<Vec<Vec<Option<String>>>> {
         let mut read = self.read().await?;
-        let width = columns.names.len();
-        let sql = format!(
+        let postgres = read.conn()?.is_postgres();
+        let source = format!(
             "SELECT s._row_id{} FROM {} WHERE s.{} = k.value ORDER BY s._row_id",
-            columns.list(0..width),
-            from_keys(read.conn()?.is_postgres(), &columns.table),
+            columns.list(0..columns.names.len()),
+            from_keys(postgres, &columns.table),
             quote(&columns.names[within])
         );
+        let sql = columns.as_json(&source, postgres);
         let groups = serde_json::Value::from(groups).to_string();
-        on_conn!(read.conn()?, c => {
-            let rows = sqlx::query(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await?;
-            let mut text = vec![Vec::with_capacity(rows.len()); width];
-            for row in &rows {
-                for (index, column) in text.iter_mut().enumerate() {
-                    column.push(row.try_get_unchecked(index + 1)?);
-                }
-            }
-            Ok(text)
-        })
+        let rows: String = on_conn!(read.conn()?, c => {
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_one(&mut *c).await
+        })?;
+        let mut staged = Staged::new(columns.names.len());
+        staged.extend(&rows)?;
+        Ok(staged.text)
     }
 
     /// What earlier batches of the task did in this run.

@@ -1,15 +1,14 @@
 //! Many rows into a staging table: a statement of many rows on SQLite, COPY on PostgreSQL.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, SqliteConnection};
 
 use super::staging_table::OWN_COLUMNS;
 use crate::base::{Error, Result, TextBatch};
-use crate::db::{Conn, quote};
+use crate::db::{Conn, CopyText, quote};
 
 /// Rows of one SQLite statement: more gain nothing.
 const MAX_ROWS: usize = 128;
@@ -122,59 +121,25 @@ impl NewRows<'_> {
 
     async fn copy_postgres(&self, c: &mut PgConnection) -> Result<()> {
         let sql = format!("COPY {} ({}) FROM STDIN", quote(self.table), self.columns());
-        let mut copy = c.copy_in_raw(&sql).await?;
-        copy.send(self.copy_text().into_bytes()).await?;
-        copy.finish().await?;
-        Ok(())
+        self.copy_text().send(c, &sql).await.map(drop)
     }
 
-    /// The rows in PostgreSQL's text format of COPY.
-    fn copy_text(&self) -> String {
-        let at = self.at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let mut text = String::with_capacity(self.batch.text_bytes() * 5 / 4);
+    fn copy_text(&self) -> CopyText {
+        let mut copy = CopyText::with_capacity(self.batch.text_bytes() * 5 / 4);
         for (id, NewRow { place, key }) in (self.first_id..).zip(self.rows) {
-            // writing to a string cannot fail
-            let _ = write!(text, "{id}\t");
-            field(&mut text, Some(self.file));
-            field(&mut text, Some(self.file_hash));
-            let _ = write!(
-                text,
-                "{}\t{}\t",
-                self.batch.line(*place),
-                self.batch.hash(*place)
-            );
-            field(&mut text, key.as_deref());
-            field(&mut text, Some(self.run_id));
-            text.push_str(&at);
+            copy.plain(id);
+            copy.text(Some(self.file));
+            copy.text(Some(self.file_hash));
+            copy.plain(self.batch.line(*place));
+            copy.plain(self.batch.hash(*place));
+            copy.text(key.as_deref());
+            copy.text(Some(self.run_id));
+            copy.time(self.at);
             for column in 0..self.batch.columns().len() {
-                text.push('\t');
-                value(&mut text, self.batch.cell(*place, column));
+                copy.text(self.batch.cell(*place, column));
             }
-            text.push('\n');
+            copy.end_row();
         }
-        text
+        copy
     }
-}
-
-fn field(text: &mut String, cell: Option<&str>) {
-    value(text, cell);
-    text.push('\t');
-}
-
-fn value(text: &mut String, cell: Option<&str>) {
-    let Some(mut rest) = cell else {
-        text.push_str("\\N");
-        return;
-    };
-    while let Some(at) = rest.find(['\\', '\t', '\n', '\r']) {
-        text.push_str(&rest[..at]);
-        text.push_str(match rest.as_bytes()[at] {
-            b'\\' => "\\\\",
-            b'\t' => "\\t",
-            b'\n' => "\\n",
-            _ => "\\r",
-        });
-        rest = &rest[at + 1..];
-    }
-    text.push_str(rest);
 }

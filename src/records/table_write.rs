@@ -1,24 +1,27 @@
-//! The rows of a batch, written to one table.
+//! The rows of a batch, written to their tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::batch::Batch;
 use super::cells::column;
-use super::lookup;
+use super::lookup::{self, Existing};
 use super::merge::{Fate, Merge, TableRows, Winner, merge, winners};
 use crate::base::{Counts, Result, TableColumn};
 use crate::db::{Conn, Rows, quote};
 
 /// What became of the rows of one table.
-pub(super) struct TableResult {
+pub(super) struct TableResult<'a> {
     /// What was decided.
-    pub merge: Merge,
+    pub merge: Merge<'a>,
     /// For each winner whose values were there already, the batch that wrote them.
     kept_by: Vec<Option<String>>,
     losers: u64,
 }
 
-impl TableResult {
+impl TableResult<'_> {
     /// The rows by what became of them.
     pub fn count_rows(&self) -> Counts {
         let count = |fate: Fate| self.merge.fates.iter().filter(|f| **f == fate).count() as u64;
@@ -46,75 +49,140 @@ impl TableResult {
     }
 }
 
-/// Holds the rows of records that can go on against the table, and writes what differs.
-pub(super) async fn write_table(
-    mut conn: Conn<'_>,
-    rows: &TableRows<'_>,
-    live: &[bool],
-    batch: &Batch<'_>,
-    batch_id: &str,
-    at: DateTime<Utc>,
-) -> Result<TableResult> {
-    let (winners, losers) = winners(rows, live);
-    let key: Vec<&TableColumn> = rows.columns[..rows.keys].iter().collect();
-    let others: Vec<&TableColumn> = rows.columns[rows.keys..].iter().collect();
-    let keys = winners.iter().map(|winner| rows.key(winner.row));
-    let existing = lookup::existing(conn.again(), rows.table, &key, &others, keys).await?;
-    let merge = merge(rows, &winners, &existing);
-    upsert(conn.again(), rows, &merge.written, batch, batch_id, at).await?;
-    advance_versions(conn, rows, &merge.newer).await?;
-    let kept_by = |winner: &Winner| existing.get(&winner.id).map(|old| old.batch_id.clone());
-    Ok(TableResult {
-        kept_by: winners.iter().map(kept_by).collect(),
-        losers: losers.len() as u64,
-        merge,
-    })
+/// A batch on its way into its tables.
+pub(super) struct Writing<'w, 'r> {
+    pub batch: &'w Batch<'r>,
+    /// For each record whether it can go on.
+    pub live: &'w [bool],
+    pub batch_id: &'w str,
+    pub at: DateTime<Utc>,
 }
 
-async fn upsert(
-    conn: Conn<'_>,
-    rows: &TableRows<'_>,
-    written: &[usize],
-    batch: &Batch<'_>,
-    batch_id: &str,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    if written.is_empty() {
-        return Ok(());
+/// What a table has of the keys of a batch.
+struct Found {
+    winners: Vec<Winner>,
+    losers: usize,
+    existing: HashMap<Arc<str>, Existing>,
+}
+
+/// What is to be written to a table.
+struct Decided<'w, 'r> {
+    rows: &'w TableRows<'r>,
+    result: TableResult<'r>,
+    new: Rows<'w>,
+    changed: Rows<'w>,
+}
+
+impl<'w, 'r> Writing<'w, 'r> {
+    /// Holds the rows of records that can go on against their tables, and writes what differs; one result for each table.
+    ///
+    /// What is to be written to one table is made out while the database still writes the one before.
+    pub async fn write(&self, mut conn: Conn<'_>) -> Result<Vec<TableResult<'r>>> {
+        let tables = &self.batch.tables;
+        let mut results = Vec::with_capacity(tables.len());
+        let mut ready = None;
+        for (place, rows) in tables.iter().enumerate() {
+            let decided = match ready.take() {
+                Some(decided) => decided,
+                None => self.decide(rows, self.find(conn.again(), rows).await?),
+            };
+            // one table twice: the second time it must be read after it was written
+            let next = tables.get(place + 1);
+            let next = next.filter(|next| next.table.name != rows.table.name);
+            let found = match next {
+                Some(next) => Some((next, self.find(conn.again(), next).await?)),
+                None => None,
+            };
+            let (result, following) = futures::join!(self.store(conn.again(), decided), async {
+                found.map(|(rows, found)| self.decide(rows, found))
+            });
+            results.push(result?);
+            ready = following;
+        }
+        Ok(results)
     }
-    let mut values = Rows::new();
-    for (place, c) in rows.columns.iter().enumerate() {
-        let cells = written.iter().map(|row| &rows.row(*row)[place]);
-        values = column(values, &c.name, c.cell_type, cells);
+
+    async fn find(&self, conn: Conn<'_>, rows: &TableRows<'r>) -> Result<Found> {
+        let (winners, losers) = winners(rows, self.live);
+        let key: Vec<&TableColumn> = rows.columns[..rows.keys].iter().collect();
+        let others: Vec<&TableColumn> = rows.columns[rows.keys..].iter().collect();
+        let keys = winners.iter().map(|winner| rows.key(winner.row));
+        let existing = lookup::existing(conn, rows.table, &key, &others, keys).await?;
+        Ok(Found {
+            winners,
+            losers: losers.len(),
+            existing,
+        })
     }
-    let row_id = |row: &usize| batch.row_ids[rows.records[*row]];
-    values = values
-        .int("_row_id", written.iter().map(row_id))
-        .constant_text("_batch_id", batch_id);
-    let mut names: Vec<&str> = rows.columns.iter().map(|c| c.name.as_str()).collect();
-    names.extend(["_row_id", "_batch_id"]);
-    if let Some(versions) = rows.versions {
-        values = values.text(
-            "_version",
-            written.iter().map(|row| versions[*row].as_str()),
-        );
-        names.push("_version");
-    }
-    for name in ["created_at", "updated_at"] {
-        if rows.table.has(name) && !names.contains(&name) {
-            values = values.constant_time(name, at);
-            names.push(name);
+
+    fn decide(&self, rows: &'w TableRows<'r>, found: Found) -> Decided<'w, 'r> {
+        let merge = merge(rows, &found.winners, &found.existing);
+        let old = |winner: &Winner| found.existing.get(&winner.id);
+        let kept_by = |winner: &Winner| old(winner).map(|old| old.batch_id.clone());
+        Decided {
+            rows,
+            new: self.values(rows, &merge.inserted),
+            changed: self.values(rows, &merge.updated),
+            result: TableResult {
+                kept_by: found.winners.iter().map(kept_by).collect(),
+                losers: found.losers as u64,
+                merge,
+            },
         }
     }
-    values
-        .execute(conn, &upsert_sql(rows, &names))
-        .await
-        .map(drop)
+
+    async fn store(&self, mut conn: Conn<'_>, decided: Decided<'w, 'r>) -> Result<TableResult<'r>> {
+        let Decided {
+            rows,
+            result,
+            new,
+            changed,
+        } = decided;
+        new.insert(conn.again(), &rows.table.name).await?;
+        if !changed.is_empty() {
+            changed.execute(conn.again(), &upsert_sql(rows)).await?;
+        }
+        advance_versions(conn, rows, &result.merge.newer).await?;
+        Ok(result)
+    }
+
+    /// The rows `chosen`, with the columns that Galen keeps.
+    fn values(&self, rows: &'w TableRows<'r>, chosen: &[usize]) -> Rows<'w> {
+        let mut values = Rows::new();
+        for (place, c) in rows.columns.iter().enumerate() {
+            let cells = chosen.iter().map(|row| &rows.row(*row)[place]);
+            values = column(values, &c.name, c.cell_type, cells);
+        }
+        let row_id = |row: &usize| self.batch.row_ids[rows.records[*row]];
+        values = values.int("_row_id", chosen.iter().map(row_id));
+        if let Some(versions) = rows.versions {
+            let versions = chosen.iter().map(|row| versions[*row].as_str());
+            values = values.text("_version", versions);
+        }
+        values = values.constant_text("_batch_id", self.batch_id);
+        for name in times(rows) {
+            values = values.constant_time(name, self.at);
+        }
+        values
+    }
 }
 
-fn upsert_sql(rows: &TableRows<'_>, names: &[&str]) -> String {
+/// The columns that hold when a row was written, where the table has them and no other value is given.
+fn times(rows: &TableRows<'_>) -> Vec<&'static str> {
+    let given = |name: &str| rows.columns.iter().any(|column| column.name == name);
+    let wanted = |name: &&str| rows.table.has(name) && !given(name);
+    ["created_at", "updated_at"]
+        .into_iter()
+        .filter(wanted)
+        .collect()
+}
+
+fn upsert_sql(rows: &TableRows<'_>) -> String {
+    let mut names: Vec<&str> = rows.columns.iter().map(|c| c.name.as_str()).collect();
+    names.extend(["_row_id", "_batch_id"]);
+    names.extend(rows.versions.map(|_| "_version"));
+    names.extend(times(rows));
     let list: Vec<String> = names.iter().map(|name| quote(name)).collect();
-    let key: Vec<String> = list[..rows.keys].to_vec();
     let set: Vec<String> = names
         .iter()
         .zip(&list)
@@ -123,12 +191,11 @@ fn upsert_sql(rows: &TableRows<'_>, names: &[&str]) -> String {
         .map(|(_, quoted)| format!("{quoted} = excluded.{quoted}"))
         .collect();
     format!(
-        "INSERT INTO {} ({}) SELECT {} FROM ({{rows}}) AS v WHERE true ON CONFLICT ({}) DO UPDATE SET {}",
+        "INSERT INTO {} ({list}) SELECT {list} FROM ({{rows}}) AS v WHERE true ON CONFLICT ({}) DO UPDATE SET {}",
         quote(&rows.table.name),
-        list.join(", "),
-        list.join(", "),
-        key.join(", "),
-        set.join(", ")
+        list[..rows.keys].join(", "),
+        set.join(", "),
+        list = list.join(", "),
     )
 }
 

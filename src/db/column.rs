@@ -1,0 +1,163 @@
+//! One column of many rows, as both databases take it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::Arguments as _;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+
+/// A text on its way into a statement. Statements run on another thread, so a shared one is passed on and a borrowed one copied.
+#[derive(Debug, Clone)]
+pub enum Text<'a> {
+    /// Of somebody else.
+    Borrowed(&'a str),
+    /// Of everybody who needs it.
+    Shared(Arc<str>),
+}
+
+impl Text<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+
+    fn shared(&self) -> Arc<str> {
+        match self {
+            Self::Borrowed(text) => Arc::from(*text),
+            Self::Shared(text) => Arc::clone(text),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Borrowed(text)
+    }
+}
+
+impl From<Arc<str>> for Text<'_> {
+    fn from(text: Arc<str>) -> Self {
+        Self::Shared(text)
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self::Shared(text.into())
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Text<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+/// The cells of a column, one type for all.
+#[derive(Debug)]
+pub(super) enum Cells<'a> {
+    Text(Vec<Option<Text<'a>>>),
+    Int(Vec<Option<i64>>),
+    Float(Vec<Option<f64>>),
+    Bool(Vec<Option<bool>>),
+    Time(Vec<Option<DateTime<Utc>>>),
+    Date(Vec<Option<NaiveDate>>),
+}
+
+/// One value for all rows.
+#[derive(Debug, Clone)]
+pub(super) enum Constant<'a> {
+    Text(&'a str),
+    Int(i64),
+    Time(DateTime<Utc>),
+}
+
+/// Applies one body to the vector of cells of whichever type, texts apart.
+macro_rules! on_cells {
+    ($cells:expr, $texts:ident => $text_body:expr, $vec:ident => $body:expr) => {
+        match $cells {
+            Cells::Text($texts) => $text_body,
+            Cells::Int($vec) => $body,
+            Cells::Float($vec) => $body,
+            Cells::Bool($vec) => $body,
+            Cells::Time($vec) => $body,
+            Cells::Date($vec) => $body,
+        }
+    };
+}
+
+impl Cells<'_> {
+    pub fn len(&self) -> usize {
+        on_cells!(self, texts => texts.len(), vec => vec.len())
+    }
+
+    pub const fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Int(_) => "bigint",
+            Self::Float(_) => "float8",
+            Self::Bool(_) => "boolean",
+            Self::Time(_) => "timestamptz",
+            Self::Date(_) => "date",
+        }
+    }
+
+    /// Adds the cell of row `row`.
+    pub fn add_to_sqlite(
+        &self,
+        row: usize,
+        arguments: &mut SqliteArguments,
+    ) -> Result<(), BoxDynError> {
+        on_cells!(
+            self,
+            texts => arguments.add(texts[row].as_ref().map(Text::shared)),
+            vec => arguments.add(vec[row])
+        )
+    }
+
+    /// Adds all cells as one array.
+    pub fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        on_cells!(
+            self,
+            texts => {
+                let texts = texts.iter().map(|text| text.as_ref().map(Text::as_str));
+                arguments.add(texts.collect::<Vec<_>>())
+            },
+            vec => arguments.add(vec)
+        )
+    }
+}
+
+impl Constant<'_> {
+    pub const fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Int(_) => "bigint",
+            Self::Time(_) => "timestamptz",
+        }
+    }
+
+    pub fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        match self {
+            Self::Text(text) => arguments.add(*text),
+            Self::Int(number) => arguments.add(*number),
+            Self::Time(time) => arguments.add(*time),
+        }
+    }
+
+    pub fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        match self {
+            Self::Text(text) => arguments.add(*text),
+            Self::Int(number) => arguments.add(*number),
+            Self::Time(time) => arguments.add(*time),
+        }
+    }
+}
