@@ -59,7 +59,7 @@ impl<'a> Chunks<'a> {
         let add = |arguments: &mut SqliteArguments| {
             arguments.add(size as i64)?;
             for (_, constant) in &self.rows.constants {
-                constant.add_to_sqlite(arguments)?;
+                constant.add_to_sqlite(0, arguments)?;
             }
             for row in self.next..self.next + size {
                 for (_, cells) in &self.rows.columns {

@@ -34,6 +34,12 @@ impl Text<'_> {
     }
 }
 
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
         Self::Borrowed(text)
@@ -70,14 +76,6 @@ pub(super) enum Cells<'a> {
     Bool(Vec<Option<bool>>),
     Time(Vec<Option<DateTime<Utc>>>),
     Date(Vec<Option<NaiveDate>>),
-}
-
-/// One value for all rows.
-#[derive(Debug, Clone)]
-pub(super) enum Constant<'a> {
-    Text(&'a str),
-    Int(i64),
-    Time(DateTime<Utc>),
 }
 
 /// Applies one body to the vector of cells of whichever type, texts apart.
@@ -123,6 +121,34 @@ impl Cells<'_> {
         )
     }
 
+    /// The one cell that all are equal to, as a column of that cell.
+    pub fn only(&self) -> Option<Self> {
+        macro_rules! first_of {
+            ($variant:ident, $cells:expr) => {{
+                let first = $cells.first()?;
+                let alike = $cells.iter().all(|cell| cell == first);
+                alike.then(|| Self::$variant(vec![first.clone()]))
+            }};
+        }
+        match self {
+            Self::Text(cells) => first_of!(Text, cells),
+            Self::Int(cells) => first_of!(Int, cells),
+            Self::Float(cells) => first_of!(Float, cells),
+            Self::Bool(cells) => first_of!(Bool, cells),
+            Self::Time(cells) => first_of!(Time, cells),
+            Self::Date(cells) => first_of!(Date, cells),
+        }
+    }
+
+    /// Adds the only cell.
+    pub fn add_only_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        on_cells!(
+            self,
+            texts => arguments.add(texts[0].as_ref().map(Text::as_str)),
+            vec => arguments.add(vec[0])
+        )
+    }
+
     /// Adds all cells as one array.
     pub fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         on_cells!(
@@ -133,31 +159,5 @@ impl Cells<'_> {
             },
             vec => arguments.add(vec)
         )
-    }
-}
-
-impl Constant<'_> {
-    pub const fn postgres_type(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Int(_) => "bigint",
-            Self::Time(_) => "timestamptz",
-        }
-    }
-
-    pub fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        match self {
-            Self::Text(text) => arguments.add(*text),
-            Self::Int(number) => arguments.add(*number),
-            Self::Time(time) => arguments.add(*time),
-        }
-    }
-
-    pub fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
-        match self {
-            Self::Text(text) => arguments.add(*text),
-            Self::Int(number) => arguments.add(*number),
-            Self::Time(time) => arguments.add(*time),
-        }
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::{Display, Write};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::PgConnection;
 
-use super::column::{Cells, Constant, Text};
 use crate::base::Result;
 
 /// Rows as COPY reads them, field by field.
@@ -73,35 +72,6 @@ impl CopyText {
         let mut copy = conn.copy_in_raw(sql).await?;
         copy.send(self.text.into_bytes()).await?;
         Ok(copy.finish().await?)
-    }
-
-    pub(super) fn cell(&mut self, cells: &Cells<'_>, row: usize) {
-        match cells {
-            Cells::Text(texts) => self.text(texts[row].as_ref().map(Text::as_str)),
-            Cells::Int(numbers) => self.value(numbers[row]),
-            Cells::Float(numbers) => self.value(numbers[row]),
-            Cells::Bool(values) => self.value(values[row]),
-            Cells::Date(dates) => self.value(dates[row]),
-            Cells::Time(times) => match times[row] {
-                Some(time) => self.time(time),
-                None => self.text(None),
-            },
-        }
-    }
-
-    pub(super) fn constant(&mut self, constant: &Constant<'_>) {
-        match constant {
-            Constant::Text(text) => self.text(Some(text)),
-            Constant::Int(number) => self.plain(number),
-            Constant::Time(time) => self.time(*time),
-        }
-    }
-
-    fn value(&mut self, value: Option<impl Display>) {
-        match value {
-            Some(value) => self.plain(value),
-            None => self.text(None),
-        }
     }
 
     fn separate(&mut self) {

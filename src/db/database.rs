@@ -38,7 +38,9 @@ impl Database {
     /// # Errors
     /// When the database URL cannot be read. Must be called inside a tokio runtime.
     pub fn metadata(settings: &Settings) -> Result<Self> {
-        Self::open(settings, "galen.db".into(), METADATA_SCHEMA)
+        // a plan kept from when a table was small would walk through it long after it has grown
+        let always_plan = [("plan_cache_mode", "force_custom_plan")];
+        Self::open(settings, "galen.db".into(), METADATA_SCHEMA, &always_plan)
     }
 
     /// The records of a DAG: `state/records/<dag_id>.db`, or the schema named by the id.
@@ -55,14 +57,19 @@ impl Database {
             ))
             .hint("rename the folder and its `dag_id`"));
         }
-        Self::open(settings, format!("records/{schema}.db").into(), schema)
+        Self::open(settings, format!("records/{schema}.db").into(), schema, &[])
     }
 
-    fn open(settings: &Settings, file: PathBuf, schema: &str) -> Result<Self> {
+    fn open(
+        settings: &Settings,
+        file: PathBuf,
+        schema: &str,
+        postgres_options: &[(&str, &str)],
+    ) -> Result<Self> {
         let inner = match &settings.database_url {
             None => Inner::Sqlite(SqliteFile::new(settings.home.join("state").join(file))),
             Some(url) => Inner::Postgres {
-                pool: pool(url.expose(), schema)?,
+                pool: pool(url.expose(), schema, postgres_options)?,
                 schema: schema.to_owned(),
             },
         };
@@ -142,19 +149,15 @@ impl Database {
     }
 }
 
-fn pool(url: &str, schema: &str) -> Result<PgPool> {
+fn pool(url: &str, schema: &str, more: &[(&str, &str)]) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| {
             Error::new("the database URL cannot be read")
                 .hint("expected `postgres://user:password@host:port/database` in GALEN_DATABASE_URL or `galen.toml`")
         })?
         .application_name("galen")
-        .options([
-            ("search_path", quote(schema).as_str()),
-            // a plan kept from when a table was small would walk through it long after it has grown
-            ("plan_cache_mode", "force_custom_plan"),
-            ("jit", "off"),
-        ])
+        .options([("search_path", quote(schema).as_str()), ("jit", "off")])
+        .options(more.iter().copied())
         .disable_statement_logging();
     Ok(PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)

@@ -6,8 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, SqliteConnection};
 
 use super::chunks::Chunks;
-use super::column::{Cells, Constant, Text};
-use super::copy::CopyText;
+use super::column::{Cells, Text};
 use super::{Conn, quote};
 use crate::base::{Error, Result};
 
@@ -34,7 +33,7 @@ impl<T> FromAnyRow for T where
 pub struct Rows<'a> {
     pub(super) columns: Vec<(&'a str, Cells<'a>)>,
     /// Columns with one value for all rows, given once.
-    pub(super) constants: Vec<(&'a str, Constant<'a>)>,
+    pub(super) constants: Vec<(&'a str, Cells<'a>)>,
 }
 
 macro_rules! column {
@@ -106,21 +105,36 @@ impl<'a> Rows<'a> {
     /// Adds a column that is `text` in every row.
     #[must_use]
     pub fn constant_text(mut self, name: &'a str, text: &'a str) -> Self {
-        self.constants.push((name, Constant::Text(text)));
+        let cell = Cells::Text(vec![Some(text.into())]);
+        self.constants.push((name, cell));
         self
     }
 
     /// Adds a column that is `number` in every row.
     #[must_use]
     pub fn constant_int(mut self, name: &'a str, number: i64) -> Self {
-        self.constants.push((name, Constant::Int(number)));
+        self.constants.push((name, Cells::Int(vec![Some(number)])));
         self
     }
 
     /// Adds a column that is `time` in every row.
     #[must_use]
     pub fn constant_time(mut self, name: &'a str, time: DateTime<Utc>) -> Self {
-        self.constants.push((name, Constant::Time(time)));
+        self.constants.push((name, Cells::Time(vec![Some(time)])));
+        self
+    }
+
+    /// The same rows; a column whose cells are all equal is given once.
+    #[must_use]
+    pub fn folded(mut self) -> Self {
+        // the first column stays: it says how many rows there are
+        let columns = self.columns.split_off(self.columns.len().min(1));
+        for (name, cells) in columns {
+            match cells.only() {
+                Some(only) => self.constants.push((name, only)),
+                None => self.columns.push((name, cells)),
+            }
+        }
         self
     }
 
@@ -174,19 +188,13 @@ impl<'a> Rows<'a> {
         let constants = self.constants.iter().map(|(name, _)| name);
         let names: Vec<String> = columns.chain(constants).map(|name| quote(name)).collect();
         let (table, names) = (quote(table), names.join(", "));
-        match conn {
-            Conn::Postgres(c) => {
-                let sql = format!("COPY {table} ({names}) FROM STDIN");
-                self.copy_text().send(c, &sql).await
-            }
-            Conn::Sqlite(c) => {
-                // with ROLLBACK SQLite keeps no journal of the single statement
-                let sql = format!(
-                    "INSERT OR ROLLBACK INTO {table} ({names}) SELECT {names} FROM ({{rows}})"
-                );
-                self.execute_sqlite(c, &sql).await
-            }
-        }
+        // with ROLLBACK SQLite keeps no journal of the single statement
+        let insert = match conn.is_postgres() {
+            true => "INSERT",
+            false => "INSERT OR ROLLBACK",
+        };
+        let sql = format!("{insert} INTO {table} ({names}) SELECT {names} FROM ({{rows}}) AS v");
+        self.execute(conn, &sql).await
     }
 
     async fn execute_postgres(&self, c: &mut PgConnection, sql: &str) -> Result<u64> {
@@ -241,28 +249,13 @@ impl<'a> Rows<'a> {
                 cells.add_to_postgres(arguments)?;
             }
             for (_, constant) in &self.constants {
-                constant.add_to_postgres(arguments)?;
+                constant.add_only_to_postgres(arguments)?;
             }
             Ok(())
         };
         let added: Result<(), sqlx::error::BoxDynError> = add(&mut arguments);
         added.map_err(|_| Error::new("a value cannot be bound"))?;
         Ok(arguments)
-    }
-
-    fn copy_text(&self) -> CopyText {
-        let width = self.columns.len() + self.constants.len();
-        let mut copy = CopyText::with_capacity(self.len() * width * 16);
-        for row in 0..self.len() {
-            for (_, cells) in &self.columns {
-                copy.cell(cells, row);
-            }
-            for (_, constant) in &self.constants {
-                copy.constant(constant);
-            }
-            copy.end_row();
-        }
-        copy
     }
 
     fn unnest(&self) -> String {

@@ -1,6 +1,7 @@
 //! A SQLite file: one connection that writes, a few that read.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +22,10 @@ const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Page cache of the writer in KiB: upserts by hashed keys touch pages all over the file.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
-/// Pages of 4 KiB in the WAL before they are copied into the file: a page that many batches change is copied, and synced, once.
-const CHECKPOINT_PAGES: u32 = 16 * 1024;
+/// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
+const CHECKPOINT_TRANSACTIONS: u32 = 4;
+/// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 256 MiB.
+const MAX_WAL_PAGES: u32 = 64 * 1024;
 
 /// The connections of one file, opened when first needed.
 ///
@@ -38,10 +41,16 @@ pub(super) struct SqliteFile {
 struct Readers {
     idle: Mutex<Vec<SqliteConnection>>,
     places: Arc<Semaphore>,
+    /// Transactions kept so far.
+    transactions: AtomicU32,
 }
 
-/// The writer, held by one unit of work. The slot inside is never empty.
-pub(super) type Writer = OwnedMutexGuard<Option<SqliteConnection>>;
+/// The writer, held by one unit of work.
+#[derive(Debug)]
+pub(super) struct Writer {
+    slot: OwnedMutexGuard<Option<SqliteConnection>>,
+    readers: Arc<Readers>,
+}
 
 /// A reader; goes back to its place on drop.
 #[derive(Debug)]
@@ -59,6 +68,7 @@ impl SqliteFile {
             readers: Arc::new(Readers {
                 idle: Mutex::default(),
                 places: Arc::new(Semaphore::new(MAX_READERS)),
+                transactions: AtomicU32::new(0),
             }),
         }
     }
@@ -84,11 +94,14 @@ impl SqliteFile {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal)
                 .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+                .pragma("wal_autocheckpoint", MAX_WAL_PAGES.to_string())
                 .pragma("journal_size_limit", "67108864");
             *slot = Some(self.connect(&options).await?);
         }
-        Ok(slot)
+        Ok(Writer {
+            slot,
+            readers: Arc::clone(&self.readers),
+        })
     }
 
     /// Waits for a reader's place; the file must exist.
@@ -144,8 +157,47 @@ impl SqliteFile {
 }
 
 impl Readers {
+    fn at_hand(readers: &Arc<Self>) -> Option<Reader> {
+        let place = Arc::clone(&readers.places).try_acquire_owned().ok()?;
+        Some(Reader {
+            conn: Some(readers.idle().pop()?),
+            readers: Arc::clone(readers),
+            _place: place,
+        })
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    pub(super) fn conn(&mut self) -> Option<&mut SqliteConnection> {
+        self.slot.as_mut()
+    }
+
+    /// Closes the connection, and with it whatever it was in the middle of.
+    pub(super) fn close(&mut self) {
+        self.slot.take();
+    }
+
+    /// Counts a transaction that was kept; now and then copies the WAL into the file while the writer goes on.
+    pub(super) fn committed(&self) {
+        let before = self.readers.transactions.fetch_add(1, Ordering::Relaxed);
+        if (before + 1) % CHECKPOINT_TRANSACTIONS != 0 {
+            return;
+        }
+        // without a reader at hand it can wait
+        if let Some(mut reader) = Readers::at_hand(&self.readers) {
+            tokio::spawn(async move {
+                if let Some(conn) = reader.conn() {
+                    // what it leaves over the writer copies
+                    let _ = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+                        .execute(conn)
+                        .await;
+                }
+            });
+        }
     }
 }
 

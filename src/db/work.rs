@@ -70,6 +70,7 @@ impl Tx {
             TxInner::Sqlite(mut tx) => {
                 sqlx::query("COMMIT").execute(tx.conn()?).await?;
                 tx.open = false;
+                tx.writer.committed();
             }
             TxInner::Postgres(mut tx) => {
                 sqlx::raw_sql("COMMIT").execute(tx.conn()?).await?;
@@ -82,7 +83,7 @@ impl Tx {
 
 impl SqliteTx {
     fn conn(&mut self) -> Result<&mut sqlx::SqliteConnection> {
-        self.writer.as_mut().ok_or_else(no_connection)
+        self.writer.conn().ok_or_else(no_connection)
     }
 }
 
@@ -91,7 +92,7 @@ impl Drop for SqliteTx {
         // SQLite ends some transactions by itself (disk full); closing the connection is the one way
         // back that is right in every state it may be in
         if self.open {
-            self.writer.take();
+            self.writer.close();
         }
     }
 }

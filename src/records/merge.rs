@@ -63,7 +63,8 @@ pub(super) struct Winner {
     pub id: Arc<str>,
 }
 
-/// Of rows with equal keys the one with the greatest version, of those the last; in order of first appearance. And the losers.
+/// Of rows with equal keys the one with the greatest version, of those the last; in the order of keys, in which an index takes them
+/// fastest. And the losers.
 pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<usize>) {
     let mut places: HashMap<Arc<str>, usize> = HashMap::with_capacity(rows.records.len());
     let mut winners: Vec<Winner> = Vec::new();
@@ -85,6 +86,7 @@ pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<
             }
         }
     }
+    winners.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     (winners, losers)
 }
 
@@ -206,19 +208,21 @@ mod tests {
         rows: &[(&str, &str, &str)],
         old: Option<(&str, &str)>,
     ) -> (Vec<usize>, Merge<'static>) {
-        let table = table();
-        let cells: Vec<Cell> = rows
+        let table: &'static Table = Box::leak(Box::new(table()));
+        let cells: &'static [Cell] = rows
             .iter()
             .flat_map(|(id, a, _)| [Cell::Text((*id).into()), Cell::Text((*a).into())])
-            .collect();
-        let versions: Vec<String> = rows.iter().map(|(.., v)| (*v).to_owned()).collect();
+            .collect::<Vec<_>>()
+            .leak();
+        let versions = rows.iter().map(|(.., v)| (*v).to_owned());
+        let versions: &'static [String] = versions.collect::<Vec<_>>().leak();
         let rows = TableRows {
-            table: &table,
+            table,
             columns: &table.columns,
             keys: 1,
             records: (0..rows.len()).collect(),
-            cells: &cells,
-            versions: Some(&versions),
+            cells,
+            versions: Some(versions),
             parents: Vec::new(),
         };
         let existing = old.map(|(a, version)| {
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn the_greater_version_wins_and_then_the_later_row() {
         let (losers, merge) = decide(&[("k", "x", "1"), ("k", "y", "2"), ("k", "z", "1")], None);
-        assert_eq!((losers, merge.written), (vec![0, 2], vec![1]));
+        assert_eq!((losers, merge.inserted), (vec![0, 2], vec![1]));
         let (losers, _) = decide(&[("k", "x", "1"), ("k", "y", "1")], None);
         assert_eq!(losers, [0]);
     }
@@ -247,7 +251,7 @@ mod tests {
     fn an_old_version_never_replaces_a_newer_one() {
         let (_, merge) = decide(&[("k", "x", "1")], Some(("y", "2")));
         assert_eq!(merge.fates, [Fate::Kept]);
-        assert!(merge.written.is_empty() && merge.newer.is_empty());
+        assert!(merge.updated.is_empty() && merge.newer.is_empty());
     }
 
     #[test]
@@ -262,7 +266,7 @@ mod tests {
         let (_, merge) = decide(&[("k", "x\"", "2")], Some(("y", "2")));
         let change = &merge.changes[0];
         assert_eq!(change.old.as_deref(), Some(r#"{"a":"y"}"#));
-        assert_eq!(change.new, r#"{"a":"x\""}"#);
+        assert_eq!(&*change.new, r#"{"a":"x\""}"#);
         assert_eq!(change.previous, Some(7));
     }
 }

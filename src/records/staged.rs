@@ -158,8 +158,9 @@ impl Records {
         while (staged.row_ids.len() as u64) < limit {
             let after = staged.row_ids.last().copied().unwrap_or(after);
             let page = PAGE.min(limit - staged.row_ids.len() as u64);
+            // planned for the table as it is by now
             let rows: String = on_conn!(read.conn()?, c => {
-                sqlx::query_scalar(AssertSqlSafe(sql.as_str())).bind(after).bind(page as i64).fetch_one(&mut *c).await
+                sqlx::query_scalar(AssertSqlSafe(sql.as_str())).persistent(false).bind(after).bind(page as i64).fetch_one(&mut *c).await
             })?;
             if staged.extend(&rows)? < page as usize {
                 break;
@@ -221,7 +222,7 @@ impl Records {
         );
         let groups = serde_json::Value::from(groups).to_string();
         Ok(
-            on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_all(&mut *c).await)?,
+            on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).bind(groups).fetch_all(&mut *c).await)?,
         )
     }
 
@@ -246,7 +247,7 @@ impl Records {
         let sql = columns.as_json(&source, postgres);
         let groups = serde_json::Value::from(groups).to_string();
         let rows: String = on_conn!(read.conn()?, c => {
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(groups).fetch_one(&mut *c).await
+            sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).bind(groups).fetch_one(&mut *c).await
         })?;
         let mut staged = Staged::new(columns.names.len());
         staged.extend(&rows)?;

@@ -163,7 +163,7 @@ impl<'w, 'r> Writing<'w, 'r> {
         for name in times(rows) {
             values = values.constant_time(name, self.at);
         }
-        values
+        values.folded()
     }
 }
 
