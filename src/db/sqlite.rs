@@ -184,7 +184,7 @@ impl Writer {
     /// Counts a transaction that was kept; now and then copies the WAL into the file while the writer goes on.
     pub(super) fn committed(&self) {
         let before = self.readers.transactions.fetch_add(1, Ordering::Relaxed);
-        if (before + 1) % CHECKPOINT_TRANSACTIONS != 0 {
+        if !(before + 1).is_multiple_of(CHECKPOINT_TRANSACTIONS) {
             return;
         }
         // without a reader at hand it can wait
