@@ -18,6 +18,8 @@ pub trait AnyRow: Row {
     fn text_or_null(&self, column: &str) -> Result<Option<String>>;
     /// A whole number.
     fn int(&self, column: &str) -> Result<i64>;
+    /// A whole number or null.
+    fn int_or_null(&self, column: &str) -> Result<Option<i64>>;
     /// A truth value.
     fn flag(&self, column: &str) -> Result<bool>;
     /// A time.
@@ -72,6 +74,9 @@ macro_rules! any_row {
                 self.try_get(column)
             }
             fn int(&self, column: &str) -> Result<i64> {
+                self.try_get(column)
+            }
+            fn int_or_null(&self, column: &str) -> Result<Option<i64>> {
                 self.try_get(column)
             }
             fn flag(&self, column: &str) -> Result<bool> {

@@ -24,8 +24,10 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 /// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
 const CHECKPOINT_TRANSACTIONS: u32 = 4;
-/// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 256 MiB.
-const MAX_WAL_PAGES: u32 = 64 * 1024;
+/// Bytes of a page of a new file. Rows with their audit are long, and every page is written with a call of its own.
+const PAGE_BYTES: u32 = 8 * 1024;
+/// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 128 MiB.
+const MAX_WAL_PAGES: u32 = 16 * 1024;
 
 /// The connections of one file, opened when first needed.
 ///
@@ -91,6 +93,7 @@ impl SqliteFile {
             let options = self
                 .options()
                 .create_if_missing(true)
+                .page_size(PAGE_BYTES)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal)
                 .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))

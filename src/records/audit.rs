@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
+use sqlx::FromRow;
 
 use crate::base::{Digest, Result};
-use crate::db::{Conn, Rows};
+use crate::db::{AnyRow, Conn, Rows};
 
 /// One change of one row.
 pub(super) struct Change<'a> {
@@ -128,7 +129,7 @@ impl Chain {
 }
 
 /// A row of `audit_log`, as it is.
-#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct AuditRow {
     /// Its number, from 1, without gaps.
     pub id: i64,
@@ -147,11 +148,26 @@ pub struct AuditRow {
     /// JSON of the values, after.
     pub new_values: Option<String>,
     /// The batch.
-    #[sqlx(rename = "_batch")]
     pub batch: i64,
     /// The batch that changed the row before.
-    #[sqlx(rename = "_previous")]
     pub previous: Option<i64>,
+}
+
+impl<'r, R: AnyRow> FromRow<'r, R> for AuditRow {
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.int("id")?,
+            table_name: row.text("table_name")?,
+            operation: row.text("operation")?,
+            record_id: row.text("record_id")?,
+            changed_by: row.text("changed_by")?,
+            changed_at: row.time("changed_at")?,
+            old_values: row.text_or_null("old_values")?,
+            new_values: row.text_or_null("new_values")?,
+            batch: row.int("_batch")?,
+            previous: row.int_or_null("_previous")?,
+        })
+    }
 }
 
 /// Columns of [`AuditRow`].

@@ -123,17 +123,13 @@ impl Records {
 ///
 /// Writers find rows by their keys. PostgreSQL keeps plans, also those by which it checks foreign keys, and one made while a table
 /// was small would walk through all of it long after it has grown: so that no plan does, the other ways are closed.
-///
-/// A transaction here does not wait for the disk. Whatever the engine writes next, in the same server, does, and takes all that
-/// was written before along: a server that loses its last moments loses whole batches, and the end of their task with them.
 async fn lock(conn: Conn<'_>) -> Result<()> {
     if let Conn::Postgres(c) = conn {
         sqlx::query(
             "SELECT pg_advisory_xact_lock(hashtextextended('galen records ' || current_schema(), 0)),
                 set_config('enable_seqscan', 'off', true),
                 set_config('enable_hashjoin', 'off', true),
-                set_config('enable_mergejoin', 'off', true),
-                set_config('synchronous_commit', 'off', true)",
+                set_config('enable_mergejoin', 'off', true)",
         )
         .execute(c)
         .await?;

@@ -1,15 +1,15 @@
 //! Looks into quarantine, and lets records go through again.
 
 use chrono::{DateTime, Utc};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
 use crate::base::{Error, Result};
-use crate::db::quote;
+use crate::db::{AnyRow, quote};
 use crate::on_conn;
 
 /// A record in quarantine. Its text stays in staging, or in `raw`.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Quarantined {
     /// Its number.
     pub id: i64,
@@ -35,6 +35,25 @@ pub struct Quarantined {
     pub at: DateTime<Utc>,
     /// `open`, or `replayed`: it went through again.
     pub state: String,
+}
+
+impl<'r, R: AnyRow> FromRow<'r, R> for Quarantined {
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.int("id")?,
+            source_table: row.text("source_table")?,
+            file: row.text("file")?,
+            file_hash: row.text("file_hash")?,
+            line: row.int("line")?,
+            row_id: row.int_or_null("row_id")?,
+            reasons: row.text("reasons")?,
+            detail: row.text("detail")?,
+            run_id: row.text("run_id")?,
+            task_id: row.text("task_id")?,
+            at: row.time("at")?,
+            state: row.text("state")?,
+        })
+    }
 }
 
 /// Which records of quarantine are meant.

@@ -1,13 +1,13 @@
 //! Where a row came from, and what became of it since.
 
 use chrono::{DateTime, Utc};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
 use super::audit::{AuditRow, COLUMNS};
 use super::merge::batch_number;
 use crate::base::{Error, Result, Table};
-use crate::db::{Conn, quote};
+use crate::db::{AnyRow, Conn, quote};
 use crate::on_conn;
 
 /// The way of one row, from the file to now.
@@ -22,7 +22,7 @@ pub struct Trace {
 }
 
 /// A record as it was delivered.
-#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct TracedRecord {
     /// The file.
     pub file: String,
@@ -38,8 +38,21 @@ pub struct TracedRecord {
     pub staged_at: DateTime<Utc>,
 }
 
+impl<'r, R: AnyRow> FromRow<'r, R> for TracedRecord {
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            file: row.text("file")?,
+            file_hash: row.text("file_hash")?,
+            line: row.int("line")?,
+            record_hash: row.text("record_hash")?,
+            staged_by: row.text("staged_by")?,
+            staged_at: row.time("staged_at")?,
+        })
+    }
+}
+
 /// The batch that wrote a row.
-#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct TracedBatch {
     /// Its number.
     pub batch: i64,
@@ -59,6 +72,22 @@ pub struct TracedBatch {
     pub rules: String,
     /// Its steps in words, a JSON array.
     pub steps: String,
+}
+
+impl<'r, R: AnyRow> FromRow<'r, R> for TracedBatch {
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            batch: row.int("batch")?,
+            run_id: row.text("run_id")?,
+            task_id: row.text("task_id")?,
+            try_number: row.int("try_number")?,
+            source_table: row.text("source_table")?,
+            at: row.time("at")?,
+            rules_file: row.text("rules_file")?,
+            rules: row.text("rules")?,
+            steps: row.text("steps")?,
+        })
+    }
 }
 
 const BATCH: &str = "SELECT b.batch, b.run_id, b.task_id, b.try_number, b.source_table, b.at, r.file AS rules_file, b.rules, r.steps
