@@ -21,7 +21,7 @@ pub const LEADER: &str = "leader";
 pub const WAITING: &str = "waiting";
 
 /// How often an idle engine asks the store whether another process wrote something. Nearly all that an idle scheduler costs is this.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Pause before a store that failed is tried again.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
