@@ -133,7 +133,13 @@ impl Cells<'_> {
         match self {
             Self::Text(cells) => first_of!(Text, cells),
             Self::Int(cells) => first_of!(Int, cells),
-            Self::Float(cells) => first_of!(Float, cells),
+            // 0.0 and -0.0 are equal, and two values
+            Self::Float(cells) => {
+                let bits = |cell: &Option<f64>| cell.map(f64::to_bits);
+                let first = cells.first()?;
+                let alike = cells.iter().all(|cell| bits(cell) == bits(first));
+                alike.then(|| Self::Float(vec![*first]))
+            }
             Self::Bool(cells) => first_of!(Bool, cells),
             Self::Time(cells) => first_of!(Time, cells),
             Self::Date(cells) => first_of!(Date, cells),
@@ -159,5 +165,21 @@ impl Cells<'_> {
             },
             vec => arguments.add(vec)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_one_cell_only_when_all_are_the_same() {
+        let alike = |cells: Cells<'_>| cells.only().is_some();
+        assert!(alike(Cells::Int(vec![Some(1), Some(1)])));
+        assert!(alike(Cells::Bool(vec![None, None])));
+        assert!(!alike(Cells::Int(vec![Some(1), None])));
+        assert!(!alike(Cells::Float(vec![Some(0.0), Some(-0.0)])));
+        let texts = [Text::Borrowed("a"), Text::Shared("a".into())].map(Some);
+        assert!(alike(Cells::Text(texts.to_vec())));
     }
 }

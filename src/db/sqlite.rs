@@ -98,7 +98,11 @@ impl SqliteFile {
                 .synchronous(SqliteSynchronous::Normal)
                 .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
                 .pragma("wal_autocheckpoint", MAX_WAL_PAGES.to_string())
-                .pragma("journal_size_limit", "67108864");
+                // the WAL keeps its space: writing over it is cheaper than growing again
+                .pragma(
+                    "journal_size_limit",
+                    (MAX_WAL_PAGES * PAGE_BYTES).to_string(),
+                );
             *slot = Some(self.connect(&options).await?);
         }
         Ok(Writer {

@@ -12,15 +12,22 @@ use crate::db::{AnyRow, Conn, Rows};
 /// One change of one row.
 pub(super) struct Change<'a> {
     pub table: &'a str,
-    /// `insert` or `update`.
-    pub operation: &'static str,
     pub record_id: Arc<str>,
-    /// JSON of the values that changed, before.
+    /// JSON of the values that changed, before; `None` for a new row.
     pub old: Option<Arc<str>>,
     /// JSON of the values, after.
     pub new: Arc<str>,
     /// The batch that changed the row before.
     pub previous: Option<i64>,
+}
+
+impl Change<'_> {
+    const fn operation(&self) -> &'static str {
+        match self.old {
+            None => "insert",
+            Some(_) => "update",
+        }
+    }
 }
 
 /// What the rows of one batch have in common.
@@ -40,11 +47,11 @@ pub(super) async fn insert(
 ) -> Result<()> {
     let numbered = (last + 1..).zip(changes);
     let (new, changed): (Vec<_>, Vec<_>) = numbered.partition(|(_, change)| change.old.is_none());
-    let rows = common(&new, stamp).constant_text("operation", "insert");
-    rows.insert(conn.again(), "audit_log").await?;
+    common(&new, stamp)
+        .insert(conn.again(), "audit_log")
+        .await?;
     let old = changed.iter().map(|(_, change)| change.old.clone());
     let rows = common(&changed, stamp)
-        .text("operation", changed.iter().map(|(_, c)| c.operation))
         .nullable_text("old_values", old)
         .int("_previous", changed.iter().map(|(_, c)| c.previous));
     rows.insert(conn, "audit_log").await.map(drop)
@@ -55,6 +62,7 @@ fn common<'a>(changes: &[(i64, &'a Change<'_>)], stamp: &Stamp<'a>) -> Rows<'a> 
     Rows::new()
         .int("id", changes.iter().map(|(id, _)| *id))
         .text("table_name", changes.iter().map(|(_, c)| c.table))
+        .text("operation", changes.iter().map(|(_, c)| c.operation()))
         .text(
             "record_id",
             changes.iter().map(|(_, c)| Arc::clone(&c.record_id)),
@@ -66,6 +74,7 @@ fn common<'a>(changes: &[(i64, &'a Change<'_>)], stamp: &Stamp<'a>) -> Rows<'a> 
         .constant_text("changed_by", stamp.changed_by)
         .constant_time("changed_at", stamp.at)
         .constant_int("_batch", stamp.batch)
+        .folded()
 }
 
 /// The chain's next digest, as it is built up row by row: SHA-256 of the hexadecimal digest before, and then a line each for the batch
@@ -91,7 +100,7 @@ impl Chain {
         self.line(&(
             id,
             change.table,
-            change.operation,
+            change.operation(),
             &*change.record_id,
             changed_by,
             at.timestamp_micros(),

@@ -153,7 +153,6 @@ fn inserted<'a>(rows: &TableRows<'a>, winner: &Winner) -> Change<'a> {
     let columns = rows.columns.iter().zip(rows.row(winner.row));
     Change {
         table: &rows.table.name,
-        operation: "insert",
         record_id: winner.id.clone(),
         old: None,
         new: row_json(columns.filter(|(_, cell)| !cell.is_null())),
@@ -171,7 +170,6 @@ fn updated<'a>(rows: &TableRows<'a>, winner: &Winner, old: &Existing) -> Change<
     };
     Change {
         table: &rows.table.name,
-        operation: "update",
         record_id: winner.id.clone(),
         old: Some(changed(&old.cells)),
         new: changed(new),

@@ -29,6 +29,12 @@ targets:
     version_by: [seen_at]
 ";
 
+const TRANSFERS: &str = "
+targets:
+  - {table: wards, key: {ward: origin}, columns: {name: \"'left'\"}}
+  - {table: wards, key: {ward: destination}, columns: {name: \"'entered'\"}}
+";
+
 struct Hospital(TestDatabase);
 
 impl Hospital {
@@ -37,6 +43,7 @@ impl Hospital {
             ("tables.sql", TABLES),
             ("wards.yaml", WARDS),
             ("beds.yaml", BEDS),
+            ("transfers.yaml", TRANSFERS),
         ];
         Try {
             database: &self.0,
@@ -208,5 +215,17 @@ async fn what_cannot_be_processed_says_what_to_do() {
             message(hospital.attempt("process", with).await),
             "column `number` is not in staging table `raw_beds`\nhint: did you mean `nummber`?"
         );
+    }
+}
+
+#[tokio::test]
+async fn two_targets_may_write_one_table() {
+    for hospital in hospitals().await {
+        hospital
+            .stage("transfers", "origin,destination\na,b\nb,c\nc,a\n")
+            .await;
+        hospital.process("transfers").await;
+        let wards = "ward,name\na,entered\nb,entered\nc,left\n";
+        assert_eq!(hospital.export("wards").await, wards, "{}", hospital.0.name);
     }
 }
