@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::chance::Chance;
+use super::csv_text::{push_date, push_decimal, push_field};
 use super::plan::{DefectKind, Plan};
 use super::row::{Cell, Row};
-use super::values::{Values, draw_count, push_cell};
+use super::values::{Values, draw_count};
 use super::words::WordList;
 
 /// Rows of the top table in a block. Part of what "same seed, same bytes" means: never to be changed.
@@ -202,5 +203,28 @@ impl Maker<'_> {
             }
         }
         out.push(b'\n');
+    }
+}
+
+/// Appends the value of `cell` of `row` as a CSV field; `others` are the rows at hand by table.
+fn push_cell(
+    out: &mut Vec<u8>,
+    cell: Cell,
+    row: &Row,
+    others: &[Row],
+    plan: &Plan,
+    lists: &[Cow<'_, WordList>],
+) {
+    match cell {
+        Cell::Null | Cell::Lines(_) => {}
+        Cell::Number(units, decimals) => push_decimal(out, units, decimals),
+        Cell::Date(date, format) => push_date(out, date, format),
+        Cell::Literal(place) => out.extend_from_slice(&plan.literals[place as usize].csv),
+        Cell::Text(stretch) => push_field(out, row.bytes(stretch)),
+        Cell::Above(table, stretch) => push_field(out, others[table as usize].bytes(stretch)),
+        Cell::Line(list, line, column) => {
+            let words = &lists[list as usize];
+            out.extend_from_slice(&words.field(line as usize, column as usize).csv);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use super::chance::{Chance, exp};
-use super::csv_text::{push_date, push_decimal, push_field, push_number};
+use super::csv_text::{push_date, push_decimal, push_number};
 use super::list_text::push_list;
 use super::plan::{
     Case, Count, Date, Kind, List, Number, Operand, Part, Plan, Source, Spread, Text,
@@ -380,29 +380,6 @@ pub fn draw_count(count: &Count, chance: &mut Chance) -> u64 {
         Count::Range(min, max) if min == max => *min,
         Count::Range(min, max) => min + chance.below(max - min + 1),
         Count::Shares(numbers, shares) => numbers[shares.choose(chance, numbers.len())],
-    }
-}
-
-/// Appends the value of `cell` of `row` as a CSV field; `others` are the rows at hand by table.
-pub fn push_cell(
-    out: &mut Vec<u8>,
-    cell: Cell,
-    row: &Row,
-    others: &[Row],
-    plan: &Plan,
-    lists: &[Cow<'_, WordList>],
-) {
-    match cell {
-        Cell::Null | Cell::Lines(_) => {}
-        Cell::Number(units, decimals) => push_decimal(out, units, decimals),
-        Cell::Date(date, format) => push_date(out, date, format),
-        Cell::Literal(place) => out.extend_from_slice(&plan.literals[place as usize].csv),
-        Cell::Text(stretch) => push_field(out, row.bytes(stretch)),
-        Cell::Above(table, stretch) => push_field(out, others[table as usize].bytes(stretch)),
-        Cell::Line(list, line, column) => {
-            let words = &lists[list as usize];
-            out.extend_from_slice(&words.field(line as usize, column as usize).csv);
-        }
     }
 }
 

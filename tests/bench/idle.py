@@ -6,10 +6,9 @@ import signal
 import sqlite3
 import statistics
 import subprocess
-import sys
 import time
 
-from measure import GALEN, home, postgres, report, run
+from measure import GALEN, home, on_both, report, run
 
 DAGS = 100
 TIMES = 9
@@ -137,12 +136,5 @@ def measure(kind, url):
             report(f"{name}, {kind} (p50)", f"{few:.1f} ms at 1,000 runs, {figures[100_000][name]:.1f} ms at 100,000", "the same")
 
 
-def main():
-    measure("SQLite", None)
-    with postgres() as database:
-        if database:
-            measure("PostgreSQL", database())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    on_both(measure)

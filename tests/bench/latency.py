@@ -12,10 +12,9 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import time
 
-from measure import GALEN, home, postgres, report, run
+from measure import GALEN, home, on_both, report, run
 
 RUNS = 50
 MINUTES = int(os.environ.get("BENCH_LATENCY_MINUTES", "3"))
@@ -127,12 +126,5 @@ def measure(kind, url):
     at_its_time(kind, url)
 
 
-def main():
-    measure("SQLite", None)
-    with postgres() as database:
-        if database:
-            measure("PostgreSQL", database())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    on_both(measure)

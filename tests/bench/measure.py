@@ -99,6 +99,14 @@ def postgres():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def on_both(measure):
+    """Runs `measure(kind, url)` on SQLite, and on a PostgreSQL server where there is one."""
+    measure("SQLite", None)
+    with postgres() as database:
+        if database:
+            measure("PostgreSQL", database())
+
+
 def report(name, figure, bound=""):
     """One line of the result, for people and for pasting into a table."""
     print(f"| {name} | {figure} | {bound} |", flush=True)
