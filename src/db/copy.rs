@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures::TryStreamExt;
 use sqlx::PgConnection;
 
 use crate::base::Result;
@@ -82,9 +83,78 @@ impl CopyText {
     }
 }
 
+/// Gives the fields of each row of `sql`, which is `COPY … TO STDOUT`, to `take`. Whoever stops this half-way must close the connection.
+///
+/// # Errors
+/// The database's, mapped.
+pub async fn copy_out(
+    conn: &mut PgConnection,
+    sql: &str,
+    mut take: impl FnMut(Vec<Option<String>>),
+) -> Result<()> {
+    let mut rows = conn.copy_out_raw(sql).await?;
+    while let Some(row) = rows.try_next().await? {
+        take(fields(&String::from_utf8_lossy(&row)));
+    }
+    Ok(())
+}
+
+/// The fields of one row, with its line end.
+fn fields(row: &str) -> Vec<Option<String>> {
+    let row = row.strip_suffix('\n').unwrap_or(row);
+    row.split('\t').map(field).collect()
+}
+
+fn field(text: &str) -> Option<String> {
+    if text == "\\N" {
+        return None;
+    }
+    let mut field = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        field.push_str(before);
+        let mut chars = after.chars();
+        field.extend(chars.next().map(|escaped| match escaped {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\u{b}',
+            other => other,
+        }));
+        rest = chars.as_str();
+    }
+    field.push_str(rest);
+    Some(field)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let texts = [
+            "",
+            "a\tb",
+            "\\N",
+            "back\\",
+            "x\ny\r",
+            "\u{8}\u{b}\u{c}",
+            "ñ",
+        ];
+        let mut copy = CopyText::default();
+        copy.text(None);
+        texts.iter().for_each(|text| copy.text(Some(text)));
+        copy.end_row();
+        let out = fields(&copy.text);
+        assert_eq!(out[0], None);
+        let out: Vec<&str> = out.iter().flatten().map(String::as_str).collect();
+        assert_eq!(out, texts);
+        // as PostgreSQL itself writes it
+        assert_eq!(field("\\b\\v\\f").as_deref(), Some("\u{8}\u{b}\u{c}"));
+    }
 
     #[test]
     fn what_has_a_meaning_in_the_format_is_escaped() {

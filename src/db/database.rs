@@ -32,15 +32,26 @@ enum Inner {
     Postgres { pool: PgPool, schema: String },
 }
 
+/// What differs between the databases by how they are written.
+struct Tuning<'a> {
+    /// See [`SqliteFile`].
+    checkpoint_after: u32,
+    /// Options of each connection.
+    postgres: &'a [(&'a str, &'a str)],
+}
+
 impl Database {
     /// The run metadata: `state/galen.db`, or schema `galen`.
     ///
     /// # Errors
     /// When the database URL cannot be read. Must be called inside a tokio runtime.
     pub fn metadata(settings: &Settings) -> Result<Self> {
-        // a plan kept from when a table was small would walk through it long after it has grown
-        let always_plan = [("plan_cache_mode", "force_custom_plan")];
-        Self::open(settings, "galen.db".into(), METADATA_SCHEMA, &always_plan)
+        let tuning = Tuning {
+            checkpoint_after: 4,
+            // a plan kept from when a table was small would walk through it long after it has grown
+            postgres: &[("plan_cache_mode", "force_custom_plan")],
+        };
+        Self::open(settings, "galen.db".into(), METADATA_SCHEMA, &tuning)
     }
 
     /// The records of a DAG: `state/records/<dag_id>.db`, or the schema named by the id.
@@ -57,19 +68,27 @@ impl Database {
             ))
             .hint("rename the folder and its `dag_id`"));
         }
-        Self::open(settings, format!("records/{schema}.db").into(), schema, &[])
+        let tuning = Tuning {
+            // a transaction is thousands of rows
+            checkpoint_after: 1,
+            postgres: &[],
+        };
+        Self::open(
+            settings,
+            format!("records/{schema}.db").into(),
+            schema,
+            &tuning,
+        )
     }
 
-    fn open(
-        settings: &Settings,
-        file: PathBuf,
-        schema: &str,
-        postgres_options: &[(&str, &str)],
-    ) -> Result<Self> {
+    fn open(settings: &Settings, file: PathBuf, schema: &str, tuning: &Tuning<'_>) -> Result<Self> {
         let inner = match &settings.database_url {
-            None => Inner::Sqlite(SqliteFile::new(settings.home.join("state").join(file))),
+            None => {
+                let path = settings.home.join("state").join(file);
+                Inner::Sqlite(SqliteFile::new(path, tuning.checkpoint_after))
+            }
             Some(url) => Inner::Postgres {
-                pool: pool(url.expose(), schema, postgres_options)?,
+                pool: pool(url.expose(), schema, tuning.postgres)?,
                 schema: schema.to_owned(),
             },
         };

@@ -20,7 +20,7 @@ mod work;
 pub use crate::on_conn;
 pub use column::Text;
 pub use conn::Conn;
-pub use copy::CopyText;
+pub use copy::{CopyText, copy_out};
 pub use database::Database;
 pub use filter::Filter;
 pub use migrate::{Migration, MigrationStatus};

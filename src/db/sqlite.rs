@@ -22,8 +22,6 @@ const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Page cache of the writer in KiB: upserts by hashed keys touch pages all over the file.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
-/// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
-const CHECKPOINT_TRANSACTIONS: u32 = 4;
 /// Bytes of a page of a new file. Rows with their audit are long, and every page is written with a call of its own.
 const PAGE_BYTES: u32 = 8 * 1024;
 /// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 128 MiB.
@@ -35,6 +33,8 @@ const MAX_WAL_PAGES: u32 = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct SqliteFile {
     path: PathBuf,
+    /// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
+    checkpoint_after: u32,
     writer: Arc<tokio::sync::Mutex<Option<SqliteConnection>>>,
     readers: Arc<Readers>,
 }
@@ -51,6 +51,7 @@ struct Readers {
 #[derive(Debug)]
 pub(super) struct Writer {
     slot: OwnedMutexGuard<Option<SqliteConnection>>,
+    checkpoint_after: u32,
     readers: Arc<Readers>,
 }
 
@@ -63,9 +64,10 @@ pub(super) struct Reader {
 }
 
 impl SqliteFile {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, checkpoint_after: u32) -> Self {
         Self {
             path,
+            checkpoint_after,
             writer: Arc::default(),
             readers: Arc::new(Readers {
                 idle: Mutex::default(),
@@ -107,6 +109,7 @@ impl SqliteFile {
         }
         Ok(Writer {
             slot,
+            checkpoint_after: self.checkpoint_after,
             readers: Arc::clone(&self.readers),
         })
     }
@@ -191,7 +194,7 @@ impl Writer {
     /// Counts a transaction that was kept; now and then copies the WAL into the file while the writer goes on.
     pub(super) fn committed(&self) {
         let before = self.readers.transactions.fetch_add(1, Ordering::Relaxed);
-        if !(before + 1).is_multiple_of(CHECKPOINT_TRANSACTIONS) {
+        if !(before + 1).is_multiple_of(self.checkpoint_after) {
             return;
         }
         // without a reader at hand it can wait

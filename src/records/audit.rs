@@ -1,150 +1,177 @@
-//! The row audit: a row of `audit_log` for each real change, and the chain of digests over them.
-
-use std::sync::Arc;
+//! The row audit: what changed in each table, kept batch by batch, and the chain of digests over it.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use sqlx::FromRow;
 
-use crate::base::{Digest, Result};
+use super::row_json::{push_text, row_json};
+use crate::base::{Cell, Digest, Result, RunId, TableColumn, TaskId};
 use crate::db::{AnyRow, Conn, Rows};
 
-/// One change of one row.
-pub(super) struct Change<'a> {
-    pub table: &'a str,
-    pub record_id: Arc<str>,
-    /// JSON of the values that changed, before; `None` for a new row.
-    pub old: Option<Arc<str>>,
-    /// JSON of the values, after.
-    pub new: Arc<str>,
-    /// The batch that changed the row before.
-    pub previous: Option<i64>,
+/// The changes of one table in one batch, as a JSON array. `["key", {"column": value, …}]` is a row that was inserted;
+/// `["key", {after}, {before}, batch]` one that was updated, with the columns that changed and the batch that wrote the row before, or `null`.
+///
+/// One text for many rows costs a fraction of a row each, and is what the digest is taken of. The view `audit_log` has a row for each.
+pub(super) struct Changes<'a> {
+    table: &'a str,
+    len: u64,
+    json: String,
 }
 
-impl Change<'_> {
-    const fn operation(&self) -> &'static str {
-        match self.old {
-            None => "insert",
-            Some(_) => "update",
+impl<'a> Changes<'a> {
+    pub fn new(table: &'a str) -> Self {
+        Self {
+            table,
+            len: 0,
+            json: "[".to_owned(),
+        }
+    }
+
+    pub fn inserted<'c>(
+        &mut self,
+        key: &str,
+        after: impl Iterator<Item = (&'c TableColumn, &'c Cell)>,
+    ) {
+        self.begin(key);
+        row_json(&mut self.json, after);
+        self.json.push(']');
+    }
+
+    pub fn updated<'c>(
+        &mut self,
+        key: &str,
+        after: impl Iterator<Item = (&'c TableColumn, &'c Cell)>,
+        before: impl Iterator<Item = (&'c TableColumn, &'c Cell)>,
+        previous: Option<i64>,
+    ) {
+        self.begin(key);
+        row_json(&mut self.json, after);
+        self.json.push(',');
+        row_json(&mut self.json, before);
+        self.json.push(',');
+        match previous {
+            Some(batch) => self.json.push_str(&batch.to_string()),
+            None => self.json.push_str("null"),
+        }
+        self.json.push(']');
+    }
+
+    fn begin(&mut self, key: &str) {
+        if self.len > 0 {
+            self.json.push(',');
+        }
+        self.len += 1;
+        self.json.push('[');
+        push_text(&mut self.json, key);
+        self.json.push(',');
+    }
+
+    /// The changes with the number of the first, behind `last`; `None` when there are none.
+    pub fn numbered(mut self, last: &mut i64) -> Option<Part<'a>> {
+        if self.len == 0 {
+            return None;
+        }
+        self.json.push(']');
+        let id = *last + 1;
+        *last += self.len as i64;
+        Some(Part {
+            id,
+            table: self.table,
+            json: self.json,
+        })
+    }
+
+    #[cfg(test)]
+    pub fn json(&self) -> String {
+        format!("{}]", self.json)
+    }
+}
+
+/// A row of `_changes`.
+pub(super) struct Part<'a> {
+    /// Number of its first change; changes are counted from 1, without gaps.
+    id: i64,
+    table: &'a str,
+    json: String,
+}
+
+/// Writes the parts of batch `batch`.
+pub(super) async fn insert(conn: Conn<'_>, batch: i64, parts: &[Part<'_>]) -> Result<()> {
+    Rows::new()
+        .int("id", parts.iter().map(|part| part.id))
+        .text("table_name", parts.iter().map(|part| part.table))
+        .text("changes", parts.iter().map(|part| part.json.as_str()))
+        .constant_int("batch", batch)
+        .insert(conn, "_changes")
+        .await
+        .map(drop)
+}
+
+/// Who changed what a batch changed, and when.
+pub(super) struct Stamp<'a> {
+    pub batch: i64,
+    pub run_id: &'a str,
+    pub task_id: &'a str,
+    pub at: DateTime<Utc>,
+}
+
+impl<'a> Stamp<'a> {
+    pub fn new(batch: i64, run_id: &'a RunId, task_id: &'a TaskId, at: DateTime<Utc>) -> Self {
+        Self {
+            batch,
+            run_id: run_id.as_str(),
+            task_id: task_id.as_str(),
+            at,
         }
     }
 }
 
-/// What the rows of one batch have in common.
-pub(super) struct Stamp<'a> {
-    pub batch: i64,
-    pub batch_id: &'a str,
-    pub changed_by: &'a str,
-    pub at: DateTime<Utc>,
-}
-
-/// Writes `changes` behind row `last` of the log.
-pub(super) async fn insert(
-    mut conn: Conn<'_>,
-    changes: &[Change<'_>],
-    last: i64,
-    stamp: &Stamp<'_>,
-) -> Result<()> {
-    let numbered = (last + 1..).zip(changes);
-    let (new, changed): (Vec<_>, Vec<_>) = numbered.partition(|(_, change)| change.old.is_none());
-    common(&new, stamp)
-        .insert(conn.again(), "audit_log")
-        .await?;
-    let old = changed.iter().map(|(_, change)| change.old.clone());
-    let rows = common(&changed, stamp)
-        .nullable_text("old_values", old)
-        .int("_previous", changed.iter().map(|(_, c)| c.previous));
-    rows.insert(conn, "audit_log").await.map(drop)
-}
-
-/// What every row of the log has.
-fn common<'a>(changes: &[(i64, &'a Change<'_>)], stamp: &Stamp<'a>) -> Rows<'a> {
-    Rows::new()
-        .int("id", changes.iter().map(|(id, _)| *id))
-        .text("table_name", changes.iter().map(|(_, c)| c.table))
-        .text("operation", changes.iter().map(|(_, c)| c.operation()))
-        .text(
-            "record_id",
-            changes.iter().map(|(_, c)| Arc::clone(&c.record_id)),
-        )
-        .text(
-            "new_values",
-            changes.iter().map(|(_, c)| Arc::clone(&c.new)),
-        )
-        .constant_text("changed_by", stamp.changed_by)
-        .constant_time("changed_at", stamp.at)
-        .constant_int("_batch", stamp.batch)
-        .folded()
-}
-
-/// The chain's next digest, as it is built up row by row: SHA-256 of the hexadecimal digest before, and then a line each for the batch
-/// (`[batch, batch_id]`) and for its rows (`[id, table_name, operation, record_id, changed_by, changed_at in microseconds,
-/// old_values, new_values, _previous]`, JSON without blanks, absent values `null`), every line after a line feed.
-pub(super) struct Chain {
-    hash: Sha256,
-    line: Vec<u8>,
-}
+/// The chain's next digest, as it is built up: SHA-256 of the hexadecimal digest before, and then lines, each after a line feed: for the
+/// batch `[batch, run_id, task_id, time in microseconds]` and for each of its rows in `_changes` `[id, table_name]` (JSON without blanks) and
+/// then `changes` as it is.
+pub(super) struct Chain(Sha256);
 
 impl Chain {
-    pub fn new(previous: &Digest, batch: i64, batch_id: &str) -> Self {
-        let mut chain = Self {
-            hash: Sha256::new(),
-            line: Vec::new(),
-        };
-        chain.hash.update(previous.to_string());
-        chain.line(&(batch, batch_id));
+    pub fn new(previous: &Digest, stamp: &Stamp<'_>) -> Self {
+        let mut chain = Self(Sha256::new());
+        chain.0.update(previous.to_string());
+        let at = stamp.at.timestamp_micros();
+        chain.json(&(stamp.batch, stamp.run_id, stamp.task_id, at));
         chain
     }
 
-    pub fn change(&mut self, id: i64, change: &Change<'_>, changed_by: &str, at: DateTime<Utc>) {
-        self.line(&(
-            id,
-            change.table,
-            change.operation(),
-            &*change.record_id,
-            changed_by,
-            at.timestamp_micros(),
-            change.old.as_deref(),
-            &*change.new,
-            change.previous,
-        ));
+    pub fn part(&mut self, part: &Part<'_>) {
+        self.stored(part.id, part.table, &part.json);
     }
 
-    pub fn row(&mut self, row: &AuditRow) {
-        self.line(&(
-            row.id,
-            &row.table_name,
-            &row.operation,
-            &row.record_id,
-            &row.changed_by,
-            row.changed_at.timestamp_micros(),
-            &row.old_values,
-            &row.new_values,
-            row.previous,
-        ));
+    pub fn stored(&mut self, id: i64, table: &str, changes: &str) {
+        self.json(&(id, table));
+        self.line(changes.as_bytes());
     }
 
-    fn line(&mut self, line: &impl serde::Serialize) {
-        self.line.clear();
-        self.line.push(b'\n');
+    fn json(&mut self, line: &impl serde::Serialize) {
         // texts and numbers cannot fail to be written as JSON
-        serde_json::to_writer(&mut self.line, line).ok();
-        self.hash.update(&self.line);
+        self.line(&serde_json::to_vec(line).unwrap_or_default());
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.0.update(b"\n");
+        self.0.update(line);
     }
 
     pub fn digest(self) -> Digest {
-        Digest(self.hash.finalize().into())
+        Digest(self.0.finalize().into())
     }
 }
 
-/// A row of `audit_log`, as it is.
+/// A row of the view `audit_log`: one change of one row.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct AuditRow {
     /// Its number, from 1, without gaps.
     pub id: i64,
     /// The table that changed.
     pub table_name: String,
-    /// `insert`, `update` or `delete`.
+    /// `insert` or `update`.
     pub operation: String,
     /// The key of the row that changed.
     pub record_id: String,

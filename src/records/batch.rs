@@ -1,17 +1,18 @@
-//! One batch of staged records, written to all its tables in one transaction.
+//! One batch of staged records, written to all its tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 
-use super::audit::{self, Chain, Change, Stamp};
+use super::audit::{self, Chain, Part, Stamp};
 use super::merge::TableRows;
 use super::orphans::reject_orphans;
+use super::staging_table::state_table;
 use super::table_write::Writing;
 use super::{Records, set_aside};
 use crate::base::{AuditAnchor, Counts, Digest, Error, Result, RunId, TaskId};
-use crate::db::{Conn, quote};
+use crate::db::{Conn, Rows, quote};
 use crate::on_conn;
 
 /// Who writes.
@@ -50,60 +51,51 @@ pub struct Written {
     pub tables: BTreeMap<String, Counts>,
 }
 
-impl Records {
-    /// Writes `batch`: tables, row audit, quarantine, and the records' `_processed`, all or nothing.
-    ///
-    /// # Errors
-    /// A transient one when another task has taken one of the records meanwhile; the database's otherwise. Nothing is kept then.
-    pub async fn write_batch(
-        &self,
-        writer: &Writer,
-        mut batch: Batch<'_>,
-        at: DateTime<Utc>,
-    ) -> Result<Written> {
-        let mut tx = self.begin().await?;
-        let head = Head::read(tx.conn()?).await?;
-        let number = head.batch + 1;
-        let batch_id = format!("{}/{}/{number}", writer.run_id, writer.task_id);
-        reject_orphans(tx.conn()?, &mut batch).await?;
-        let live: Vec<bool> = batch.reasons.iter().map(Vec::is_empty).collect();
-        let mut written = Written::default();
-        written.counts.read = batch.row_ids.len() as u64;
-        written.counts.quarantined = live.iter().filter(|live| !**live).count() as u64;
-        let mut changes = Vec::new();
-        let own = format!("{}/{}/", writer.run_id, writer.task_id);
-        let writing = Writing {
-            batch: &batch,
-            live: &live,
-            batch_id: &batch_id,
-            at,
-        };
-        let results = writing.write(tx.conn()?).await?;
-        for (place, (rows, result)) in batch.tables.iter().zip(results).enumerate() {
-            if place == batch.main {
-                result.count_records(&own, &mut written.counts);
-            }
-            *written.tables.entry(rows.table.name.clone()).or_default() += result.count_rows();
-            changes.extend(result.merge.changes);
+/// Writes `batch`: tables, row audit, quarantine, and the records' `_processed`.
+///
+/// # Errors
+/// A transient one when another task has taken one of the records meanwhile; the database's otherwise. The transaction is of no use then.
+pub(super) async fn write(
+    mut conn: Conn<'_>,
+    writer: &Writer,
+    mut batch: Batch<'_>,
+    at: DateTime<Utc>,
+) -> Result<Written> {
+    let head = Head::read(conn.again()).await?;
+    let stamp = Stamp::new(head.batch + 1, &writer.run_id, &writer.task_id, at);
+    reject_orphans(conn.again(), &mut batch).await?;
+    let live: Vec<bool> = batch.reasons.iter().map(Vec::is_empty).collect();
+    let mut written = Written::default();
+    written.counts.read = batch.row_ids.len() as u64;
+    written.counts.quarantined = live.iter().filter(|live| !**live).count() as u64;
+    let writing = Writing {
+        batch: &batch,
+        live: &live,
+        number: stamp.batch,
+        at,
+    };
+    let results = writing.write(conn.again()).await?;
+    let mut last = head.last_audit;
+    let mut parts = Vec::with_capacity(results.len());
+    for (place, (rows, result)) in batch.tables.iter().zip(results).enumerate() {
+        if place == batch.main {
+            let own = own_batches(conn.again(), writer, &result.kept_by()).await?;
+            result.count_records(&own, &mut written.counts);
         }
-        let changed_by = format!("{}/{}", writer.run_id, writer.task_id);
-        let stamp = Stamp {
-            batch: number,
-            batch_id: &batch_id,
-            changed_by: &changed_by,
-            at,
-        };
-        let inserting = audit::insert(tx.conn()?, &changes, head.last_audit, &stamp);
-        // the database works on a thread of its own
-        let (inserted, next) = futures::join!(inserting, async { head.next(&changes, &stamp) });
-        inserted?;
-        set_aside::write(tx.conn()?, writer, &batch, at).await?;
-        mark_processed(tx.conn()?, writer, batch.row_ids, &batch_id).await?;
-        next.note(tx.conn()?, writer, &stamp, &written).await?;
-        tx.commit().await?;
-        Ok(written)
+        *written.tables.entry(rows.table.name.clone()).or_default() += result.count_rows();
+        parts.extend(result.merge.changes.numbered(&mut last));
     }
+    let inserting = audit::insert(conn.again(), stamp.batch, &parts);
+    // the database works on a thread of its own
+    let (inserted, next) = futures::join!(inserting, async { head.next(&parts, last, &stamp) });
+    inserted?;
+    set_aside::write(conn.again(), writer, &batch, at).await?;
+    mark_processed(conn.again(), writer, batch.row_ids, stamp.batch).await?;
+    next.note(conn, writer, at, &written).await?;
+    Ok(written)
+}
 
+impl Records {
     /// Where the row audit stands: the last batch and the digest after it; `None` before the first.
     ///
     /// # Errors
@@ -139,14 +131,12 @@ impl Head {
         })
     }
 
-    fn next(&self, changes: &[Change<'_>], stamp: &Stamp<'_>) -> Self {
-        let mut chain = Chain::new(&self.digest, stamp.batch, stamp.batch_id);
-        for (id, change) in (self.last_audit + 1..).zip(changes) {
-            chain.change(id, change, stamp.changed_by, stamp.at);
-        }
+    fn next(&self, parts: &[Part<'_>], last_audit: i64, stamp: &Stamp<'_>) -> Self {
+        let mut chain = Chain::new(&self.digest, stamp);
+        parts.iter().for_each(|part| chain.part(part));
         Self {
             batch: stamp.batch,
-            last_audit: self.last_audit + changes.len() as i64,
+            last_audit,
             digest: chain.digest(),
         }
     }
@@ -155,23 +145,22 @@ impl Head {
         &self,
         conn: Conn<'_>,
         writer: &Writer,
-        stamp: &Stamp<'_>,
+        at: DateTime<Utc>,
         written: &Written,
     ) -> Result<()> {
         const SQL: &str = "INSERT INTO _batches
-            (batch, batch_id, run_id, task_id, try_number, source_table, rules, at, counts, tables, last_audit, digest)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            (batch, run_id, task_id, try_number, source_table, rules, at, counts, tables, last_audit, digest)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let counts = serde_json::to_string(&written.counts).unwrap_or_default();
         let tables = serde_json::to_string(&written.tables).unwrap_or_default();
         on_conn!(conn, c => sqlx::query(SQL)
             .bind(self.batch)
-            .bind(stamp.batch_id)
             .bind(writer.run_id.as_str())
             .bind(writer.task_id.as_str())
             .bind(i64::from(writer.try_number))
             .bind(&writer.source_table)
             .bind(writer.rules.to_string())
-            .bind(stamp.at)
+            .bind(at)
             .bind(counts)
             .bind(tables)
             .bind(self.last_audit)
@@ -181,11 +170,27 @@ impl Head {
     }
 }
 
+/// Those of `batches` that the writer's task has written in this run.
+async fn own_batches(
+    conn: Conn<'_>,
+    writer: &Writer,
+    batches: &BTreeSet<i64>,
+) -> Result<BTreeSet<i64>> {
+    const SQL: &str = "SELECT b.batch FROM ({rows}) AS v CROSS JOIN _batches AS b
+        WHERE b.batch = v.batch AND b.run_id = v.run_id AND b.task_id = v.task_id";
+    let rows = Rows::new()
+        .int("batch", batches.iter().copied())
+        .constant_text("run_id", writer.run_id.as_str())
+        .constant_text("task_id", writer.task_id.as_str());
+    let own: Vec<(i64,)> = rows.fetch(conn, SQL).await?;
+    Ok(own.into_iter().map(|(batch,)| batch).collect())
+}
+
 async fn mark_processed(
     conn: Conn<'_>,
     writer: &Writer,
     row_ids: &[i64],
-    batch_id: &str,
+    batch: i64,
 ) -> Result<()> {
     let ids =
         serde_json::to_string(row_ids).map_err(|error| Error::new("row ids").because(error))?;
@@ -198,12 +203,11 @@ async fn mark_processed(
         false => (" OR ROLLBACK", "SELECT value FROM json_each($2)"),
     };
     let sql = format!(
-        "UPDATE{} {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id IN ({list}) AND NOT _processed",
-        or_rollback,
-        quote(&writer.source_table)
+        "UPDATE{or_rollback} {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id IN ({list}) AND NOT _processed",
+        quote(&state_table(&writer.source_table))
     );
     let marked = on_conn!(conn, c => {
-        sqlx::query(AssertSqlSafe(sql)).bind(batch_id).bind(ids).execute(&mut *c).await.map(|done| done.rows_affected())
+        sqlx::query(AssertSqlSafe(sql)).bind(batch).bind(ids).execute(&mut *c).await.map(|done| done.rows_affected())
     })?;
     match marked == row_ids.len() as u64 {
         true => Ok(()),

@@ -1,5 +1,6 @@
 //! Galen's own tables in a records database.
 
+use super::declared::existing_columns;
 use crate::base::Result;
 use crate::db::Conn;
 
@@ -49,7 +50,6 @@ CREATE TABLE IF NOT EXISTS quarantine (
 );
 CREATE TABLE IF NOT EXISTS _batches (
     batch {id} PRIMARY KEY,
-    batch_id TEXT NOT NULL,
     run_id TEXT NOT NULL,
     task_id TEXT NOT NULL,
     try_number BIGINT NOT NULL,
@@ -67,28 +67,56 @@ CREATE TABLE IF NOT EXISTS _rules (
     file TEXT NOT NULL,
     steps TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS audit_log (
+CREATE TABLE IF NOT EXISTS _changes (
     id {id} PRIMARY KEY,
+    batch BIGINT NOT NULL,
     table_name TEXT NOT NULL,
-    operation TEXT NOT NULL CHECK (operation IN ('insert', 'update', 'delete')),
-    record_id TEXT NOT NULL,
-    changed_by TEXT NOT NULL,
-    changed_at {time} NOT NULL,
-    old_values TEXT,
-    new_values TEXT,
-    _batch BIGINT NOT NULL,
-    _previous BIGINT
+    changes TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS _changes_by_batch ON _changes (batch, table_name);
 CREATE TABLE IF NOT EXISTS _declared (
     digest TEXT NOT NULL PRIMARY KEY
 );
 CREATE INDEX IF NOT EXISTS quarantine_by_row ON quarantine (source_table, row_id) WHERE row_id IS NOT NULL;
 ";
 
+/// A row for each change in `_changes`.
+const AUDIT_LOG_SQLITE: &str = "
+CREATE VIEW audit_log AS
+SELECT c.id + j.key AS id, c.table_name, iif(j.value -> 2 IS NULL, 'insert', 'update') AS operation,
+    j.value ->> 0 AS record_id, b.run_id || '/' || b.task_id AS changed_by, b.at AS changed_at,
+    j.value -> 2 AS old_values, j.value -> 1 AS new_values, c.batch AS _batch, j.value ->> 3 AS _previous
+FROM _changes c JOIN _batches b ON b.batch = c.batch JOIN json_each(c.changes) j;
+";
+/// Long texts are kept as they are: to compress them takes PostgreSQL longer than to write them.
+const AUDIT_LOG_POSTGRES: &str = "
+ALTER TABLE _changes ALTER COLUMN changes SET STORAGE EXTERNAL;
+CREATE VIEW audit_log AS
+SELECT c.id + j.place - 1 AS id, c.table_name, CASE WHEN j.value -> 2 IS NULL THEN 'insert' ELSE 'update' END AS operation,
+    j.value ->> 0 AS record_id, b.run_id || '/' || b.task_id AS changed_by, b.at AS changed_at,
+    CAST(j.value -> 2 AS TEXT) AS old_values, CAST(j.value -> 1 AS TEXT) AS new_values,
+    c.batch AS _batch, CAST(j.value ->> 3 AS BIGINT) AS _previous
+FROM _changes c JOIN _batches b ON b.batch = c.batch
+    CROSS JOIN json_array_elements(CAST(c.changes AS JSON)) WITH ORDINALITY AS j(value, place);
+";
+
 /// Creates what is absent of them.
-pub(super) async fn create(conn: Conn<'_>) -> Result<()> {
-    let sql = in_dialect(TABLES, conn.is_postgres());
-    conn.run_script(&sql).await
+pub(super) async fn create(mut conn: Conn<'_>) -> Result<()> {
+    let postgres = conn.is_postgres();
+    let sql = in_dialect(TABLES, postgres);
+    conn.again().run_script(&sql).await?;
+    if !existing_columns(conn.again(), "audit_log")
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    let view = if postgres {
+        AUDIT_LOG_POSTGRES
+    } else {
+        AUDIT_LOG_SQLITE
+    };
+    conn.run_script(view).await
 }
 
 /// `sql` with its type names: `{id}`, the type of a counted key, `{time}` and `{bytes}`.

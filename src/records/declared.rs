@@ -12,7 +12,7 @@ use crate::on_conn;
 /// Columns that Galen adds to each declared table: the staging row and the batch that last wrote a row, and the version that decided.
 const ADDED: [(&str, &str); 3] = [
     ("_row_id", "BIGINT"),
-    ("_batch_id", "TEXT"),
+    ("_batch_id", "BIGINT"),
     ("_version", "TEXT"),
 ];
 

@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::Records;
 use super::declared::existing_columns;
+use super::staging_table::state_table;
 use crate::base::{CellType, Result, Schema};
 use crate::db::{Conn, quote};
 use crate::on_conn;
@@ -50,7 +51,7 @@ impl Records {
         tables.push(("quarantine".to_owned(), "quarantine", "id".to_owned()));
         let mut infos = Vec::new();
         for (table, layer, key) in tables {
-            let sql = format!("SELECT COUNT(*) FROM {}", quote(&table));
+            let sql = count_sql(&table, layer);
             let rows: i64 = on_conn!(read.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *c).await)?;
             infos.push(TableInfo {
                 table,
@@ -63,12 +64,21 @@ impl Records {
     }
 }
 
-/// Staging tables are those with the columns of one.
+/// Counts the rows of `table` without reading what its rows are made of.
+fn count_sql(table: &str, layer: &str) -> String {
+    match (table, layer) {
+        ("audit_log", _) => "SELECT COALESCE(MAX(last_audit), 0) FROM _batches".to_owned(),
+        (_, "staging") => format!("SELECT COUNT(*) FROM {}", quote(&state_table(table))),
+        _ => format!("SELECT COUNT(*) FROM {}", quote(table)),
+    }
+}
+
+/// Staging tables are the views with the columns of one.
 async fn staging_tables(conn: Conn<'_>) -> Result<Vec<String>> {
     const SQLITE: &str = "SELECT t.name FROM sqlite_schema t, pragma_table_info(t.name) c
-        WHERE t.type = 'table' AND c.name = '_processed' ORDER BY t.name";
-    const POSTGRES: &str = "SELECT table_name::text FROM information_schema.columns
-        WHERE table_schema = current_schema() AND column_name = '_processed' ORDER BY table_name COLLATE \"C\"";
+        WHERE t.type = 'view' AND c.name = '_processed' ORDER BY t.name";
+    const POSTGRES: &str = "SELECT t.relname::text FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
+        WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind = 'v' AND c.attname = '_processed' ORDER BY t.relname COLLATE \"C\"";
     let sql = if conn.is_postgres() { POSTGRES } else { SQLITE };
     Ok(on_conn!(conn, c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *c).await)?)
 }

@@ -13,8 +13,8 @@ pub(super) struct Existing {
     pub cells: Vec<Cell>,
     /// Its version, empty without one.
     pub version: String,
-    /// The batch that last wrote it.
-    pub batch_id: String,
+    /// The batch that last wrote it; `None` when no batch has.
+    pub batch: Option<i64>,
 }
 
 /// The rows of `table` whose columns `key` equal one of `keys`, by [`record_id`], with the columns `columns`.
@@ -32,19 +32,22 @@ pub(super) async fn existing<'a>(
     let names: Vec<String> = names.collect();
     let list = format!("{}, t._version, t._batch_id", names.join(", "));
     let mut types: Vec<CellType> = key.iter().chain(columns).map(|c| c.cell_type).collect();
-    types.extend([CellType::Text, CellType::Text]);
+    types.extend([CellType::Text, CellType::Integer]);
     let sql = select(conn.is_postgres(), &table.name, key, &list);
     let rows = fetch(conn, &sql, &keys_json(keys), &types).await?;
     Ok(rows
         .into_iter()
         .map(|mut cells| {
-            let batch_id = cells.pop().map(|c| c.to_string()).unwrap_or_default();
+            let batch = match cells.pop() {
+                Some(Cell::Integer(batch)) => Some(batch),
+                _ => None,
+            };
             let version = cells.pop().map(|c| c.to_string()).unwrap_or_default();
             let rest = cells.split_off(key.len());
             let row = Existing {
                 cells: rest,
                 version,
-                batch_id,
+                batch,
             };
             (record_id(&cells), row)
         })

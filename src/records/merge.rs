@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::audit::Change;
+use super::audit::Changes;
 use super::cells::record_id;
 use super::lookup::Existing;
-use super::row_json::row_json;
 use crate::base::{Cell, Table, TableColumn};
 
 /// Rows for one table, of the records of one batch.
@@ -91,7 +90,6 @@ pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<
 }
 
 /// What is to be written to one table.
-#[derive(Default)]
 pub(super) struct Merge<'a> {
     /// Rows to insert.
     pub inserted: Vec<usize>,
@@ -100,7 +98,7 @@ pub(super) struct Merge<'a> {
     /// Rows whose values are there already under an older version.
     pub newer: Vec<usize>,
     /// One for each row that is inserted or updated.
-    pub changes: Vec<Change<'a>>,
+    pub changes: Changes<'a>,
     /// For each winner what became of it.
     pub fates: Vec<Fate>,
 }
@@ -111,19 +109,29 @@ pub(super) fn merge<'a>(
     winners: &[Winner],
     existing: &HashMap<Arc<str>, Existing>,
 ) -> Merge<'a> {
-    let mut merge = Merge::default();
+    let mut merge = Merge {
+        inserted: Vec::new(),
+        updated: Vec::new(),
+        newer: Vec::new(),
+        changes: Changes::new(&rows.table.name),
+        fates: Vec::with_capacity(winners.len()),
+    };
     for winner in winners {
         let fate = match existing.get(&winner.id) {
-            None => {
-                merge.inserted.push(winner.row);
-                merge.changes.push(inserted(rows, winner));
-                Fate::Inserted
-            }
+            None => insert(rows, winner, &mut merge),
             Some(old) => against(rows, winner, old, &mut merge),
         };
         merge.fates.push(fate);
     }
     merge
+}
+
+fn insert<'a>(rows: &TableRows<'a>, winner: &Winner, merge: &mut Merge<'a>) -> Fate {
+    merge.inserted.push(winner.row);
+    let columns = rows.columns.iter().zip(rows.row(winner.row));
+    let filled = columns.filter(|(_, cell)| !cell.is_null());
+    merge.changes.inserted(&winner.id, filled);
+    Fate::Inserted
 }
 
 fn against<'a>(
@@ -145,41 +153,12 @@ fn against<'a>(
         return Fate::Kept;
     }
     merge.updated.push(winner.row);
-    merge.changes.push(updated(rows, winner, old));
-    Fate::Updated
-}
-
-fn inserted<'a>(rows: &TableRows<'a>, winner: &Winner) -> Change<'a> {
-    let columns = rows.columns.iter().zip(rows.row(winner.row));
-    Change {
-        table: &rows.table.name,
-        record_id: winner.id.clone(),
-        old: None,
-        new: row_json(columns.filter(|(_, cell)| !cell.is_null())),
-        previous: None,
-    }
-}
-
-fn updated<'a>(rows: &TableRows<'a>, winner: &Winner, old: &Existing) -> Change<'a> {
     let columns = &rows.columns[rows.keys..];
-    let new = &rows.row(winner.row)[rows.keys..];
-    let changed = |cells: &[Cell]| {
-        let is_changed = |index: &usize| new[*index] != old.cells[*index];
-        let places = (0..columns.len()).filter(is_changed);
-        row_json(places.map(|index| (&columns[index], &cells[index])))
-    };
-    Change {
-        table: &rows.table.name,
-        record_id: winner.id.clone(),
-        old: Some(changed(&old.cells)),
-        new: changed(new),
-        previous: batch_number(&old.batch_id),
-    }
-}
-
-/// The number at the end of a batch id.
-pub(super) fn batch_number(batch_id: &str) -> Option<i64> {
-    batch_id.rsplit('/').next()?.parse().ok()
+    let changed = || (0..new.len()).filter(|place| new[*place] != old.cells[*place]);
+    let after = changed().map(|place| (&columns[place], &new[place]));
+    let before = changed().map(|place| (&columns[place], &old.cells[place]));
+    merge.changes.updated(&winner.id, after, before, old.batch);
+    Fate::Updated
 }
 
 #[cfg(test)]
@@ -227,7 +206,7 @@ mod tests {
             let row = Existing {
                 cells: vec![Cell::Text(a.into())],
                 version: version.to_owned(),
-                batch_id: "r/t/7".to_owned(),
+                batch: Some(7),
             };
             (Arc::from("k"), row)
         });
@@ -256,15 +235,15 @@ mod tests {
     fn equal_values_keep_the_newest_version() {
         let (_, merge) = decide(&[("k", "x", "2")], Some(("x", "1")));
         assert_eq!((merge.fates, merge.newer), (vec![Fate::Kept], vec![0]));
-        assert!(merge.changes.is_empty());
+        assert_eq!(merge.changes.json(), "[]");
     }
 
     #[test]
     fn a_change_keeps_what_was_and_where_to_look_before() {
         let (_, merge) = decide(&[("k", "x\"", "2")], Some(("y", "2")));
-        let change = &merge.changes[0];
-        assert_eq!(change.old.as_deref(), Some(r#"{"a":"y"}"#));
-        assert_eq!(&*change.new, r#"{"a":"x\""}"#);
-        assert_eq!(change.previous, Some(7));
+        let expected = r#"[["k",{"a":"x\""},{"a":"y"},7]]"#;
+        assert_eq!(merge.changes.json(), expected);
+        let (_, merge) = decide(&[("k", "x", "2")], None);
+        assert_eq!(merge.changes.json(), r#"[["k",{"id":"k","a":"x"}]]"#);
     }
 }

@@ -6,6 +6,7 @@
 mod archive;
 mod audit;
 mod batch;
+mod batches;
 mod bookkeeping;
 mod cells;
 mod declared;
@@ -32,6 +33,7 @@ mod verify;
 pub use archive::{Archive, Kept};
 pub use audit::AuditRow;
 pub use batch::{Batch, Writer, Written};
+pub use batches::Batches;
 pub use cells::record_id;
 pub use declared::schema_from_sql;
 pub use downloads::Downloaded;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
+use super::staging_table::state_table;
 use crate::base::{Error, Result};
 use crate::db::{AnyRow, quote};
 use crate::on_conn;
@@ -152,7 +153,7 @@ impl Records {
             let sql = format!(
                 "UPDATE {} SET _processed = FALSE, _batch_id = NULL WHERE _row_id IN
                  (SELECT row_id FROM quarantine WHERE source_table = $1 AND ($2 IS NULL OR reasons LIKE $2) AND state = 'open')",
-                quote(table)
+                quote(&state_table(table))
             );
             on_conn!(tx.conn()?, c => sqlx::query(AssertSqlSafe(sql))
                 .bind(table).bind(filter.pattern()).execute(&mut *c).await.map(drop))?;

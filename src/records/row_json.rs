@@ -1,30 +1,29 @@
 //! A row as JSON text, for the row audit.
 
-use std::sync::Arc;
-
 use crate::base::{Cell, TableColumn};
 
-/// The cells as one JSON object, in the order given.
-pub(super) fn row_json<'a>(cells: impl Iterator<Item = (&'a TableColumn, &'a Cell)>) -> Arc<str> {
-    let mut json = String::with_capacity(512);
+/// Adds the cells to `json` as one object, in the order given.
+pub(super) fn row_json<'a>(
+    json: &mut String,
+    cells: impl Iterator<Item = (&'a TableColumn, &'a Cell)>,
+) {
     json.push('{');
-    for (column, cell) in cells {
-        if json.len() > 1 {
+    for (place, (column, cell)) in cells.enumerate() {
+        if place > 0 {
             json.push(',');
         }
-        push_text(&mut json, &column.name);
+        push_text(json, &column.name);
         json.push(':');
         match cell {
-            Cell::Text(text) => push_text(&mut json, text),
+            Cell::Text(text) => push_text(json, text),
             cell => json.push_str(&cell.to_json().to_string()),
         }
     }
     json.push('}');
-    json.into()
 }
 
-/// Most texts need no escape; to see that takes a fraction of looking for each.
-fn push_text(json: &mut String, text: &str) {
+/// Adds `text` with quotes. Most texts need no escape; to see that takes a fraction of looking for each.
+pub(super) fn push_text(json: &mut String, text: &str) {
     let escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     if text.bytes().fold(false, |found, byte| found | escape(byte)) {
         // a text can always be written as JSON
@@ -70,7 +69,8 @@ mod tests {
             Cell::Text("x".into()),
             Cell::Boolean(true),
         ];
-        let json = row_json(columns.iter().zip(&cells));
-        assert_eq!(&*json, r#"{"a":0.5,"b":"x","c":true}"#);
+        let mut json = String::new();
+        row_json(&mut json, columns.iter().zip(&cells));
+        assert_eq!(json, r#"{"a":0.5,"b":"x","c":true}"#);
     }
 }

@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 
 use super::batch::{Batch, Writer};
+use super::staging_table::records_table;
 use crate::base::Result;
 use crate::db::{Conn, Rows, quote};
 use crate::on_conn;
 
 const NEXT_ID: &str = "SELECT COALESCE(MAX(id), 0) + 1 FROM quarantine";
-const FORGET: &str = "DELETE FROM quarantine WHERE source_table = $1 AND row_id = $2";
+const FORGET: &str = "DELETE FROM quarantine WHERE source_table = $1 AND row_id IN";
 
 /// Where a staged record stood.
 type Place = (i64, String, String, i64);
@@ -33,14 +34,20 @@ pub(super) async fn write(
     if bad.is_empty() {
         return Ok(());
     }
-    for (row_id, _) in &bad {
-        on_conn!(conn.again(), c => {
-            sqlx::query(FORGET).bind(&writer.source_table).bind(row_id).execute(&mut *c).await.map(drop)
-        })?;
-    }
+    let row_ids: Vec<i64> = bad.iter().map(|(row_id, _)| *row_id).collect();
+    let row_ids = serde_json::Value::from(row_ids).to_string();
+    let forget = match conn.is_postgres() {
+        true => format!(
+            "{FORGET} (SELECT value::bigint FROM json_array_elements_text($2::json) AS k(value))"
+        ),
+        false => format!("{FORGET} (SELECT value FROM json_each($2))"),
+    };
+    on_conn!(conn.again(), c => {
+        sqlx::query(AssertSqlSafe(forget)).bind(&writer.source_table).bind(row_ids).execute(&mut *c).await.map(drop)
+    })?;
     let sql = format!(
         "SELECT s._row_id, s._file, s._file_hash, s._line FROM ({{rows}}) AS v CROSS JOIN {} AS s WHERE s._row_id = v.id",
-        quote(&writer.source_table)
+        quote(&records_table(&writer.source_table))
     );
     let ids = Rows::new().int("id", bad.iter().map(|(row_id, _)| *row_id));
     let mut places: Vec<Place> = ids.fetch(conn.again(), &sql).await?;

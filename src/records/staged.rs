@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use sqlx::AssertSqlSafe;
 
-use super::Records;
 use super::declared::existing_columns;
+use super::staging_table::{records_table, state_table};
+use super::{Records, Written};
 use crate::base::{Counts, Digest, Error, Result, RunId, TaskId, nearest, sha256};
-use crate::db::quote;
+use crate::db::{Conn, copy_out, quote};
 use crate::on_conn;
 
 /// Rows read in one statement.
@@ -42,6 +43,16 @@ pub struct Progress {
     pub tables: BTreeMap<String, Counts>,
 }
 
+impl Progress {
+    /// Adds what one more batch did.
+    pub fn add(&mut self, written: Written) {
+        self.counts += written.counts;
+        for (table, counts) in written.tables {
+            *self.tables.entry(table).or_default() += counts;
+        }
+    }
+}
+
 impl StagedColumns {
     /// The name in the table of the column that is asked for as number `index`.
     pub fn name(&self, index: usize) -> &str {
@@ -69,6 +80,17 @@ impl StagedColumns {
         )
     }
 
+    /// A query for the records behind row `after` that wait, at most `limit`.
+    fn waiting(&self, after: i64, limit: u64) -> String {
+        format!(
+            "SELECT s._row_id{} FROM (SELECT _row_id FROM {} WHERE NOT _processed AND _row_id > {after} ORDER BY _row_id LIMIT {limit}) AS w
+             CROSS JOIN {} AS s WHERE s._row_id = w._row_id ORDER BY s._row_id",
+            self.list(0..self.names.len()),
+            quote(&state_table(&self.table)),
+            quote(&records_table(&self.table))
+        )
+    }
+
     fn list(&self, indexes: impl Iterator<Item = usize>) -> String {
         indexes
             .map(|index| format!(", s.{}", quote(&self.names[index])))
@@ -82,6 +104,18 @@ impl Staged {
             row_ids: Vec::new(),
             text: vec![Vec::new(); width],
         }
+    }
+
+    /// Adds a row: its `_row_id` and its cells.
+    fn push(&mut self, row: Vec<Option<String>>) {
+        let mut fields = row.into_iter();
+        // a number in the database, and so in its text
+        let row_id: Option<i64> = fields.next().flatten().and_then(|id| id.parse().ok());
+        self.row_ids.extend(row_id);
+        self.text
+            .iter_mut()
+            .zip(fields)
+            .for_each(|(column, cell)| column.push(cell));
     }
 
     /// Adds rows as [`StagedColumns::as_json`] gives them; how many there were.
@@ -147,20 +181,25 @@ impl Records {
         after: i64,
         limit: u64,
     ) -> Result<Staged> {
-        let mut read = self.read().await?;
-        let source = format!(
-            "SELECT s._row_id{} FROM {} AS s WHERE NOT s._processed AND s._row_id > $1 ORDER BY s._row_id LIMIT $2",
-            columns.list(0..columns.names.len()),
-            quote(&columns.table)
-        );
-        let sql = columns.as_json(&source, read.conn()?.is_postgres());
         let mut staged = Staged::new(columns.names.len());
+        if self.database().is_postgres() {
+            let sql = format!("COPY ({}) TO STDOUT", columns.waiting(after, limit));
+            // dropped half-way, it closes its connection
+            let mut tx = self.database().begin().await?;
+            if let Conn::Postgres(c) = tx.conn()? {
+                copy_out(c, &sql, |row| staged.push(row)).await?;
+            }
+            tx.commit().await?;
+            return Ok(staged);
+        }
+        let mut read = self.read().await?;
         while (staged.row_ids.len() as u64) < limit {
             let after = staged.row_ids.last().copied().unwrap_or(after);
             let page = PAGE.min(limit - staged.row_ids.len() as u64);
+            let sql = columns.as_json(&columns.waiting(after, page), false);
             // planned for the table as it is by now
             let rows: String = on_conn!(read.conn()?, c => {
-                sqlx::query_scalar(AssertSqlSafe(sql.as_str())).persistent(false).bind(after).bind(page as i64).fetch_one(&mut *c).await
+                sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).fetch_one(&mut *c).await
             })?;
             if staged.extend(&rows)? < page as usize {
                 break;
@@ -188,7 +227,7 @@ impl Records {
         let name = quote(&format!("{}_by_{}", columns.table, &digest[..8]));
         let sql = format!(
             "CREATE INDEX IF NOT EXISTS {name} ON {} ({names})",
-            quote(&columns.table)
+            quote(&records_table(&columns.table))
         );
         let mut tx = self.begin().await?;
         tx.conn()?.run_script(&sql).await?;
@@ -217,7 +256,11 @@ impl Records {
         }
         let sql = format!(
             "SELECT {group} FROM {} GROUP BY {group} HAVING {}",
-            from_keys(read.conn()?.is_postgres(), &columns.table, &columns.names[within]),
+            from_keys(
+                read.conn()?.is_postgres(),
+                &columns.table,
+                &columns.names[within]
+            ),
             differ.join(" OR ")
         );
         let groups = serde_json::Value::from(groups).to_string();
@@ -266,10 +309,10 @@ impl Records {
         })?;
         let mut progress = Progress::default();
         for (counts, tables) in rows {
-            progress.counts += parse::<Counts>(&counts)?;
-            for (table, counts) in parse::<BTreeMap<String, Counts>>(&tables)? {
-                *progress.tables.entry(table).or_default() += counts;
-            }
+            progress.add(Written {
+                counts: parse(&counts)?,
+                tables: parse(&tables)?,
+            });
         }
         Ok(progress)
     }
@@ -292,10 +335,10 @@ impl Records {
     }
 }
 
-/// The rows `s` of `table` whose column `name` is one of the parameter's keys, found by an index key by key: `OFFSET 0` keeps PostgreSQL from
+/// The records `s` of staging table `table` whose column `name` is one of the parameter's keys, found by an index key by key: `OFFSET 0` keeps PostgreSQL from
 /// walking through the whole table when it knows too little about it.
 fn from_keys(postgres: bool, table: &str, name: &str) -> String {
-    let (table, name) = (quote(table), quote(name));
+    let (table, name) = (quote(&records_table(table)), quote(name));
     match postgres {
         true => format!(
             "json_array_elements_text($1::json) AS k(value)

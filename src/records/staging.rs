@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 
 use super::progress::{self, Overlap, Progress};
 use super::staging_insert::{NewRow, NewRows};
-use super::staging_table::Columns;
+use super::staging_table::{Columns, records_table};
 use super::{Records, rejects, staging_table};
 use crate::base::{
     BadRecord, Counts, Digest, Error, Result, RunId, TaskId, TextBatch, nearest, sha256,
@@ -253,7 +253,7 @@ impl Staging {
         let wanted: BTreeSet<&str> = keys.iter().flatten().map(String::as_str).collect();
         let sql = format!(
             "SELECT s._key, s._hash, s._row_id FROM ({{rows}}) AS v CROSS JOIN {} AS s WHERE s._key = v.k",
-            quote(&self.delivery.into)
+            quote(&records_table(&self.delivery.into))
         );
         let mut found: Vec<(String, String, i64)> =
             Rows::new().text("k", wanted).fetch(conn, &sql).await?;
@@ -286,12 +286,14 @@ impl Staging {
         rows: &[NewRow],
         at: DateTime<Utc>,
     ) -> Result<()> {
-        let last = format!("SELECT MAX(_row_id) FROM {}", quote(&self.delivery.into));
+        let records = records_table(&self.delivery.into);
+        let last = format!("SELECT MAX(_row_id) FROM {}", quote(&records));
         let last: Option<i64> = on_conn!(conn.again(), c => {
             sqlx::query_scalar(AssertSqlSafe(last)).fetch_one(&mut *c).await
         })?;
         let rows = NewRows {
             table: &self.delivery.into,
+            records: &records,
             batch,
             columns: &self.columns,
             rows,

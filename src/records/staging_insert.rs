@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, SqliteConnection};
 
-use super::staging_table::OWN_COLUMNS;
+use super::staging_table::{OWN_COLUMNS, state_table};
 use crate::base::{Error, Result, TextBatch};
 use crate::db::{Conn, CopyText, quote};
+use crate::on_conn;
 
 /// Rows of one SQLite statement: more gain nothing.
 const MAX_ROWS: usize = 128;
@@ -18,6 +19,8 @@ const MAX_PARAMETERS: usize = 32_766;
 /// Rows of a batch on their way into a table.
 pub(super) struct NewRows<'a> {
     pub table: &'a str,
+    /// Its table of records.
+    pub records: &'a str,
     pub batch: &'a TextBatch,
     /// The batch's columns as the table spells them.
     pub columns: &'a [String],
@@ -41,12 +44,21 @@ pub(super) struct NewRow {
 
 impl NewRows<'_> {
     /// Inserts them all.
-    pub(super) async fn insert(&self, conn: Conn<'_>) -> Result<()> {
-        match conn {
-            _ if self.rows.is_empty() => Ok(()),
-            Conn::Sqlite(c) => self.insert_sqlite(c).await,
-            Conn::Postgres(c) => self.copy_postgres(c).await,
+    pub(super) async fn insert(&self, mut conn: Conn<'_>) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
         }
+        match conn.again() {
+            Conn::Sqlite(c) => self.insert_sqlite(c).await?,
+            Conn::Postgres(c) => self.copy_postgres(c).await?,
+        }
+        let sql = format!(
+            "INSERT INTO {} (_row_id, _processed) SELECT _row_id, FALSE FROM {} WHERE _row_id >= $1 ORDER BY _row_id",
+            quote(&state_table(self.table)),
+            quote(self.records)
+        );
+        on_conn!(conn, c => sqlx::query(AssertSqlSafe(sql)).bind(self.first_id).execute(&mut *c).await.map(drop))?;
+        Ok(())
     }
 
     fn columns(&self) -> String {
@@ -60,7 +72,7 @@ impl NewRows<'_> {
         let most = MAX_ROWS.min(MAX_PARAMETERS / width).max(1);
         let insert = format!(
             "INSERT INTO {} ({}) VALUES ",
-            quote(self.table),
+            quote(self.records),
             self.columns()
         );
         let row = format!("({})", vec!["?"; width].join(","));
@@ -120,7 +132,11 @@ impl NewRows<'_> {
     }
 
     async fn copy_postgres(&self, c: &mut PgConnection) -> Result<()> {
-        let sql = format!("COPY {} ({}) FROM STDIN", quote(self.table), self.columns());
+        let sql = format!(
+            "COPY {} ({}) FROM STDIN",
+            quote(self.records),
+            self.columns()
+        );
         self.copy_text().send(c, &sql).await.map(drop)
     }
 

@@ -1,4 +1,6 @@
-//! The staging table: the file's columns as text, and where each row came from.
+//! A staging table: the file's columns as text, where each row came from, and whether it was processed.
+//!
+//! It is a view of two tables: records are wide and never change once they were delivered; what changes is narrow, and is kept beside them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +31,7 @@ pub(super) const OWN_COLUMNS: &[&str] = &[
 
 /// `{columns}` are those of the file.
 const CREATE: &str = "
-CREATE TABLE IF NOT EXISTS {table} (
+CREATE TABLE IF NOT EXISTS {records} (
     _row_id {id} PRIMARY KEY,
     _file TEXT NOT NULL,
     _file_hash TEXT NOT NULL,
@@ -37,15 +39,33 @@ CREATE TABLE IF NOT EXISTS {table} (
     _hash TEXT NOT NULL,
     _key TEXT,
     _run_id TEXT NOT NULL,
-    _loaded_at {time} NOT NULL,
-    _processed BOOLEAN NOT NULL DEFAULT FALSE,
-    _batch_id TEXT{columns}
+    _loaded_at {time} NOT NULL{columns}
 );
-CREATE INDEX IF NOT EXISTS {unprocessed} ON {table} (_row_id) WHERE NOT _processed;
+CREATE TABLE IF NOT EXISTS {state} (
+    _row_id {id} PRIMARY KEY,
+    _processed BOOLEAN NOT NULL,
+    _batch_id BIGINT
+);
+CREATE INDEX IF NOT EXISTS {unprocessed} ON {state} (_row_id) WHERE NOT _processed;
+";
+
+const VIEW: &str = "
+SELECT {own}, s._processed, s._batch_id{columns} FROM {records} AS r JOIN {state} AS s ON s._row_id = r._row_id;
+";
+
+/// To say of records that they were processed, or not, works as on a table.
+const MARK_SQLITE: &str = "
+CREATE TRIGGER {mark} INSTEAD OF UPDATE OF _processed, _batch_id ON {table} BEGIN
+    UPDATE {state} SET _processed = NEW._processed, _batch_id = NEW._batch_id WHERE _row_id = NEW._row_id;
+END;
+";
+const MARK_POSTGRES: &str = "
+CREATE OR REPLACE RULE {mark} AS ON UPDATE TO {table} DO INSTEAD
+    UPDATE {state} SET _processed = NEW._processed, _batch_id = NEW._batch_id WHERE _row_id = OLD._row_id;
 ";
 
 const CREATE_KEY_INDEX: &str =
-    "CREATE INDEX IF NOT EXISTS {by_key} ON {table} (_key) WHERE _key IS NOT NULL";
+    "CREATE INDEX IF NOT EXISTS {by_key} ON {records} (_key) WHERE _key IS NOT NULL";
 
 const COLUMNS_SQLITE: &str = "SELECT name FROM pragma_table_info($1) ORDER BY cid";
 const COLUMNS_POSTGRES: &str = "SELECT column_name::text FROM information_schema.columns \
@@ -103,19 +123,39 @@ pub(super) async fn ensure(
                 None => added.push(name.clone()),
             }
         }
+        let records = quote(&records_table(table));
         for name in &added {
-            let (table, name) = (quote(table), quote(name));
-            let sql = format!("ALTER TABLE {table} ADD COLUMN {name} TEXT");
+            let sql = format!("ALTER TABLE {records} ADD COLUMN {} TEXT", quote(name));
             conn.again().run_script(&sql).await?;
         }
     }
+    if present.is_empty() || !added.is_empty() {
+        show(conn.again(), table).await?;
+    }
     if keyed {
-        let sql = CREATE_KEY_INDEX
-            .replace("{by_key}", &quote(&format!("_{table}_by_key")))
-            .replace("{table}", &quote(table));
-        conn.run_script(&sql).await?;
+        conn.run_script(&of(CREATE_KEY_INDEX, table)).await?;
     }
     Ok(Columns { names, added })
+}
+
+/// The table of the records of staging table `name`, as they were delivered.
+pub(super) fn records_table(name: &str) -> String {
+    format!("_{name}_records")
+}
+
+/// The table that says of each record of staging table `name` whether it was processed.
+pub(super) fn state_table(name: &str) -> String {
+    format!("_{name}_state")
+}
+
+/// `sql` with the names that belong to staging table `table`.
+fn of(sql: &str, table: &str) -> String {
+    sql.replace("{table}", &quote(table))
+        .replace("{records}", &quote(&records_table(table)))
+        .replace("{state}", &quote(&state_table(table)))
+        .replace("{unprocessed}", &quote(&format!("_{table}_unprocessed")))
+        .replace("{by_key}", &quote(&format!("_{table}_by_key")))
+        .replace("{mark}", &quote(&format!("_{table}_mark")))
 }
 
 async fn create(conn: Conn<'_>, table: &str, columns: &[String]) -> Result<()> {
@@ -123,11 +163,35 @@ async fn create(conn: Conn<'_>, table: &str, columns: &[String]) -> Result<()> {
         .iter()
         .map(|name| format!(",\n    {} TEXT", quote(name)))
         .collect();
-    let sql = in_dialect(CREATE, conn.is_postgres())
-        .replace("{unprocessed}", &quote(&format!("_{table}_unprocessed")))
-        .replace("{table}", &quote(table))
-        .replace("{columns}", &columns);
+    let sql = of(&in_dialect(CREATE, conn.is_postgres()), table).replace("{columns}", &columns);
     conn.run_script(&sql).await
+}
+
+/// Makes the view, or makes it anew with the columns that the records have by now.
+async fn show(mut conn: Conn<'_>, table: &str) -> Result<()> {
+    let columns = columns_of(conn.again(), &records_table(table)).await?;
+    let list = |names: &[String]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| format!("r.{}", quote(name)))
+            .collect()
+    };
+    // those of the file stand last, so that PostgreSQL takes a view with more of them in place of the one before
+    let (own, file) = columns.split_at(OWN_COLUMNS.len());
+    let select = VIEW.replace("{own}", &list(own).join(", ")).replace(
+        "{columns}",
+        &list(file)
+            .iter()
+            .map(|name| format!(", {name}"))
+            .collect::<String>(),
+    );
+    let sql = match conn.is_postgres() {
+        false => {
+            format!("DROP VIEW IF EXISTS {{table}};\nCREATE VIEW {{table}} AS{select}{MARK_SQLITE}")
+        }
+        true => format!("CREATE OR REPLACE VIEW {{table}} AS{select}{MARK_POSTGRES}"),
+    };
+    conn.run_script(&of(&sql, table)).await
 }
 
 /// Column names of `table`, in order; empty when there is no such table.

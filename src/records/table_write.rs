@@ -1,6 +1,6 @@
 //! The rows of a batch, written to their tables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,8 +16,8 @@ use crate::db::{Conn, Rows, quote};
 pub(super) struct TableResult<'a> {
     /// What was decided.
     pub merge: Merge<'a>,
-    /// For each winner whose values were there already, the batch that wrote them.
-    kept_by: Vec<Option<String>>,
+    /// For each winner whose key was there already, the batch that wrote it.
+    written_by: Vec<Option<i64>>,
     losers: u64,
 }
 
@@ -35,15 +35,22 @@ impl TableResult<'_> {
         }
     }
 
-    /// A record whose row this very task has written in an earlier batch repeats it, wherever batches are cut.
-    pub fn count_records(&self, own: &str, counts: &mut Counts) {
+    /// The batches that wrote the rows that stay as they are.
+    pub fn kept_by(&self) -> BTreeSet<i64> {
+        let fates = self.merge.fates.iter().zip(&self.written_by);
+        let kept = fates.filter(|(fate, _)| **fate == Fate::Kept);
+        kept.filter_map(|(_, batch)| *batch).collect()
+    }
+
+    /// A record whose row this very task has written in one of its batches `own` repeats it, wherever batches are cut.
+    pub fn count_records(&self, own: &BTreeSet<i64>, counts: &mut Counts) {
         counts.duplicate += self.losers;
-        for (fate, kept_by) in self.merge.fates.iter().zip(&self.kept_by) {
-            match (fate, kept_by) {
+        for (fate, written_by) in self.merge.fates.iter().zip(&self.written_by) {
+            match (fate, written_by) {
                 (Fate::Inserted, _) => counts.inserted += 1,
                 (Fate::Updated, _) => counts.updated += 1,
-                (_, Some(by)) if by.starts_with(own) => counts.duplicate += 1,
-                _ => counts.unchanged += 1,
+                (Fate::Kept, Some(by)) if own.contains(by) => counts.duplicate += 1,
+                (Fate::Kept, _) => counts.unchanged += 1,
             }
         }
     }
@@ -54,7 +61,7 @@ pub(super) struct Writing<'w, 'r> {
     pub batch: &'w Batch<'r>,
     /// For each record whether it can go on.
     pub live: &'w [bool],
-    pub batch_id: &'w str,
+    pub number: i64,
     pub at: DateTime<Utc>,
 }
 
@@ -117,14 +124,13 @@ impl<'w, 'r> Writing<'w, 'r> {
 
     fn decide(&self, rows: &'w TableRows<'r>, found: Found) -> Decided<'w, 'r> {
         let merge = merge(rows, &found.winners, &found.existing);
-        let old = |winner: &Winner| found.existing.get(&winner.id);
-        let kept_by = |winner: &Winner| old(winner).map(|old| old.batch_id.clone());
+        let written_by = |winner: &Winner| found.existing.get(&winner.id)?.batch;
         Decided {
             rows,
             new: self.values(rows, &merge.inserted),
             changed: self.values(rows, &merge.updated),
             result: TableResult {
-                kept_by: found.winners.iter().map(kept_by).collect(),
+                written_by: found.winners.iter().map(written_by).collect(),
                 losers: found.losers as u64,
                 merge,
             },
@@ -159,7 +165,7 @@ impl<'w, 'r> Writing<'w, 'r> {
             let versions = chosen.iter().map(|row| versions[*row].as_str());
             values = values.text("_version", versions);
         }
-        values = values.constant_text("_batch_id", self.batch_id);
+        values = values.constant_int("_batch_id", self.number);
         for name in times(rows) {
             values = values.constant_time(name, self.at);
         }

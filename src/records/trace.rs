@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
 use super::audit::{AuditRow, COLUMNS};
-use super::merge::batch_number;
+use super::staging_table::records_table;
 use crate::base::{Error, Result, Table};
 use crate::db::{AnyRow, Conn, quote};
 use crate::on_conn;
@@ -102,8 +102,7 @@ impl Records {
         let schema = self.schema().await?;
         let table = schema.table(table)?;
         let mut read = self.read().await?;
-        let (row_id, batch_id) = find(read.conn()?, table, key).await?;
-        let number = batch_id.as_deref().and_then(batch_number);
+        let (row_id, number) = find(read.conn()?, table, key).await?;
         let Some(number) = number else {
             return Ok(Trace {
                 record: None,
@@ -126,7 +125,7 @@ impl Records {
     }
 }
 
-async fn find(conn: Conn<'_>, table: &Table, key: &str) -> Result<(Option<i64>, Option<String>)> {
+async fn find(conn: Conn<'_>, table: &Table, key: &str) -> Result<(Option<i64>, Option<i64>)> {
     let parts = key_parts(key, table.key.len());
     if parts.len() != table.key.len() {
         return Err(Error::new(format!(
@@ -190,7 +189,7 @@ async fn staged(conn: Conn<'_>, table: &str, row_id: i64) -> Result<Option<Trace
     let sql = format!(
         "SELECT _file AS file, _file_hash AS file_hash, _line AS line, _hash AS record_hash, _run_id AS staged_by, _loaded_at AS staged_at
          FROM {} WHERE _row_id = $1",
-        quote(table)
+        quote(&records_table(table))
     );
     Ok(
         on_conn!(conn, c => sqlx::query_as(AssertSqlSafe(sql)).bind(row_id).fetch_optional(&mut *c).await)?,
@@ -200,10 +199,7 @@ async fn staged(conn: Conn<'_>, table: &str, row_id: i64) -> Result<Option<Trace
 /// Each change names the batch of the one before, so that none is searched for.
 async fn history(mut conn: Conn<'_>, table: &str, key: &str, last: i64) -> Result<Vec<AuditRow>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM audit_log
-         WHERE id > COALESCE((SELECT last_audit FROM _batches WHERE batch = $1 - 1), 0)
-           AND id <= (SELECT last_audit FROM _batches WHERE batch = $1)
-           AND table_name = $2 AND record_id = $3 ORDER BY id DESC"
+        "SELECT {COLUMNS} FROM audit_log WHERE _batch = $1 AND table_name = $2 AND record_id = $3 ORDER BY id DESC"
     );
     let mut history: Vec<AuditRow> = Vec::new();
     let mut next = Some(last);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::AssertSqlSafe;
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
 
 use super::Records;
-use super::audit::{AuditRow, COLUMNS, Chain};
+use super::audit::{Chain, Stamp};
 use crate::base::{AuditAnchor, Digest, Error, Result};
-use crate::db::Conn;
+use crate::db::{AnyRow, Conn};
 use crate::on_conn;
 
 /// Batches read at a time.
@@ -45,18 +46,18 @@ impl Records {
             }
             for batch in batches {
                 let expected = report.batches as i64 + 1;
-                if batch.0 != expected {
+                if batch.number != expected {
                     return Err(broken(format!("batch {expected} is missing")));
                 }
                 digest = self.recompute(read.conn()?, &batch, last, &digest).await?;
                 report.batches += 1;
-                report.rows += (batch.2 - last) as u64;
-                last = batch.2;
-                for anchor in wanted.remove(&batch.0).unwrap_or_default() {
+                report.rows += (batch.last_audit - last) as u64;
+                last = batch.last_audit;
+                for anchor in wanted.remove(&batch.number).unwrap_or_default() {
                     if anchor.digest != digest {
                         return Err(broken(format!(
                             "batch {} is not the one the event chain knows",
-                            batch.0
+                            batch.number
                         )));
                     }
                     report.anchors += 1;
@@ -68,67 +69,89 @@ impl Records {
                 "batch {batch}, which the event chain knows, is missing"
             )));
         }
-        let beyond = rows(read.conn()?, last, i64::MAX, 1).await?;
-        match beyond.first() {
-            Some(row) => Err(broken(format!(
-                "row {} was added behind the last batch",
-                row.id
-            ))),
+        match stray(read.conn()?, last).await? {
+            Some(id) => Err(broken(format!("changes from {id} on are of no batch"))),
             None => Ok(report),
         }
     }
 
     async fn recompute(
         &self,
-        mut conn: Conn<'_>,
+        conn: Conn<'_>,
         batch: &BatchRow,
         last: i64,
         before: &Digest,
     ) -> Result<Digest> {
-        let (number, batch_id, last_audit, kept) = batch;
-        let mut chain = Chain::new(before, *number, batch_id);
-        let mut expected = last;
-        for row in rows(conn.again(), last, *last_audit, i64::MAX).await? {
-            expected += 1;
-            if row.id != expected {
-                return Err(broken(format!("row {expected} is missing")));
-            }
-            if row.batch != *number {
+        let stamp = Stamp {
+            batch: batch.number,
+            run_id: &batch.run_id,
+            task_id: &batch.task_id,
+            at: batch.at,
+        };
+        let mut chain = Chain::new(before, &stamp);
+        for (id, number, table, changes) in parts(conn, last, batch.last_audit).await? {
+            if number != batch.number {
                 return Err(broken(format!(
-                    "row {} says that it belongs to another batch than {number}",
-                    row.id
+                    "changes from {id} on say that they belong to batch {number}, and are of batch {}",
+                    batch.number
                 )));
             }
-            chain.row(&row);
-        }
-        if expected != *last_audit {
-            return Err(broken(format!("row {} is missing", expected + 1)));
+            chain.stored(id, &table, &changes);
         }
         let digest = chain.digest();
-        match digest.to_string() == *kept {
+        match digest.to_string() == batch.digest {
             true => Ok(digest),
             false => Err(broken(format!(
-                "a row among {} to {last_audit}, of batch {number}, was changed",
-                last + 1
+                "batch {} or a change among {} to {} was changed or is missing",
+                batch.number,
+                last + 1,
+                batch.last_audit
             ))),
         }
     }
 }
 
-/// Number, id, last row of the audit, and digest of a batch.
-type BatchRow = (i64, String, i64, String);
+/// A batch as it was noted.
+struct BatchRow {
+    number: i64,
+    run_id: String,
+    task_id: String,
+    at: DateTime<Utc>,
+    last_audit: i64,
+    digest: String,
+}
+
+impl<'r, R: AnyRow> FromRow<'r, R> for BatchRow {
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            number: row.int("batch")?,
+            run_id: row.text("run_id")?,
+            task_id: row.text("task_id")?,
+            at: row.time("at")?,
+            last_audit: row.int("last_audit")?,
+            digest: row.text("digest")?,
+        })
+    }
+}
 
 async fn batches(conn: Conn<'_>, after: i64) -> Result<Vec<BatchRow>> {
-    const SQL: &str = "SELECT batch, batch_id, last_audit, digest FROM _batches WHERE batch > $1 ORDER BY batch LIMIT $2";
+    const SQL: &str = "SELECT batch, run_id, task_id, at, last_audit, digest FROM _batches WHERE batch > $1 ORDER BY batch LIMIT $2";
     Ok(on_conn!(conn, c => sqlx::query_as(SQL).bind(after).bind(BATCHES).fetch_all(&mut *c).await)?)
 }
 
-async fn rows(conn: Conn<'_>, after: i64, to: i64, limit: i64) -> Result<Vec<AuditRow>> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM audit_log WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3");
-    Ok(on_conn!(conn, c => {
-        sqlx::query_as(AssertSqlSafe(sql)).bind(after).bind(to).bind(limit).fetch_all(&mut *c).await
-    })?)
+/// Number of the first change, batch, table and changes.
+type PartRow = (i64, i64, String, String);
+
+/// What is kept of the changes behind `after`, up to `to`.
+async fn parts(conn: Conn<'_>, after: i64, to: i64) -> Result<Vec<PartRow>> {
+    const SQL: &str = "SELECT id, batch, table_name, changes FROM _changes WHERE id > $1 AND id <= $2 ORDER BY id";
+    Ok(on_conn!(conn, c => sqlx::query_as(SQL).bind(after).bind(to).fetch_all(&mut *c).await)?)
+}
+
+/// A number that no batch has counted, of which the last is `last`.
+async fn stray(conn: Conn<'_>, last: i64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT id FROM _changes WHERE id > $1 OR id < 1 ORDER BY id LIMIT 1";
+    Ok(on_conn!(conn, c => sqlx::query_scalar(SQL).bind(last).fetch_optional(&mut *c).await)?)
 }
 
 fn broken(what: String) -> Error {

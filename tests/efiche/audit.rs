@@ -38,33 +38,50 @@ async fn every_kind_of_change_is_found_and_the_first_is_named() {
         let anchors = [anchor.clone()];
         assert_eq!(verdict(&home, &anchors).await, "holds");
 
-        execute(
-            &home,
-            "UPDATE audit_log SET new_values = new_values || ' ' WHERE id = 30",
-        )
-        .await;
-        assert!(
-            verdict(&home, &anchors)
-                .await
-                .contains("of batch 1, was changed")
-        );
-        execute(
-            &home,
-            "UPDATE audit_log SET new_values = rtrim(new_values) WHERE id = 30",
-        )
-        .await;
-        assert_eq!(verdict(&home, &anchors).await, "holds");
-
-        execute(&home, "UPDATE audit_log SET id = -1 WHERE id = 5").await;
-        assert_eq!(verdict(&home, &anchors).await, "row 5 is missing");
-        execute(&home, "UPDATE audit_log SET id = 5 WHERE id = -1").await;
-
-        execute(&home, "INSERT INTO audit_log SELECT 100000, table_name, operation, record_id, changed_by, changed_at, old_values, new_values, _batch, _previous FROM audit_log WHERE id = 1").await;
+        let spoilt = "batch 1 or a change among 1 to ";
+        let tampering = [
+            (
+                "changes = changes || ' ' WHERE id = 1",
+                "changes = rtrim(changes) WHERE id = 1",
+            ),
+            (
+                "table_name = 'x' || table_name WHERE id = 1",
+                "table_name = substr(table_name, 2) WHERE id = 1",
+            ),
+            ("id = -1 WHERE id = 1", "id = 1 WHERE id = -1"),
+        ];
+        for (change, back) in tampering {
+            execute(&home, &format!("UPDATE _changes SET {change}")).await;
+            let said = verdict(&home, &anchors).await;
+            assert!(said.starts_with(spoilt), "{change}: {said}");
+            execute(&home, &format!("UPDATE _changes SET {back}")).await;
+            assert_eq!(verdict(&home, &anchors).await, "holds", "{back}");
+        }
+        execute(&home, "UPDATE _changes SET batch = 2 WHERE id = 1").await;
         assert_eq!(
             verdict(&home, &anchors).await,
-            "row 100000 was added behind the last batch"
+            "changes from 1 on say that they belong to batch 2, and are of batch 1"
         );
-        execute(&home, "DELETE FROM audit_log WHERE id = 100000").await;
+        execute(&home, "UPDATE _changes SET batch = 1 WHERE id = 1").await;
+        execute(
+            &home,
+            "UPDATE _batches SET run_id = 'x' || run_id WHERE batch = 1",
+        )
+        .await;
+        assert!(verdict(&home, &anchors).await.starts_with(spoilt));
+        execute(
+            &home,
+            "UPDATE _batches SET run_id = substr(run_id, 2) WHERE batch = 1",
+        )
+        .await;
+
+        execute(&home, "INSERT INTO _changes (id, batch, table_name, changes) SELECT 100000, batch, table_name, changes FROM _changes WHERE id = 1").await;
+        assert_eq!(
+            verdict(&home, &anchors).await,
+            "changes from 100000 on are of no batch"
+        );
+        execute(&home, "DELETE FROM _changes WHERE id = 100000").await;
+        assert_eq!(verdict(&home, &anchors).await, "holds");
 
         let other = AuditAnchor {
             digest: galen::base::sha256("x"),
@@ -76,7 +93,7 @@ async fn every_kind_of_change_is_found_and_the_first_is_named() {
                 .contains("is not the one the event chain knows")
         );
         execute(&home, "DELETE FROM _batches WHERE batch = 4").await;
-        execute(&home, "DELETE FROM audit_log WHERE _batch = 4").await;
+        execute(&home, "DELETE FROM _changes WHERE batch = 4").await;
         assert_eq!(
             verdict(&home, &[]).await,
             "holds",
@@ -87,4 +104,43 @@ async fn every_kind_of_change_is_found_and_the_first_is_named() {
             "batch 4, which the event chain knows, is missing"
         );
     }
+}
+
+#[tokio::test]
+async fn a_change_is_the_same_row_of_the_log_on_both_databases() {
+    let Some(sample) = shared_data("padchest/padchest_shaped.csv") else {
+        return;
+    };
+    let mut logs = Vec::new();
+    for test in databases().await {
+        let mut home = Home::new(test);
+        home.write("p.csv", std::fs::read(&sample).expect("the sample"));
+        home.stage("padchest", "p.csv").await;
+        home.load("padchest", 4, 0).await;
+        // one report in other words: an update
+        let text = std::fs::read_to_string(&sample).expect("the sample");
+        home.write("q.csv", text.replace(",PA,", ",AP,").into_bytes());
+        home.run = 2;
+        home.stage("padchest", "q.csv").await;
+        home.load("padchest", 4, 0).await;
+        logs.push(home.export("audit_log").await);
+    }
+    let lines: Vec<&str> = logs[0].lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,table_name,operation,record_id,changed_by,changed_at,old_values,new_values"
+    );
+    assert!(lines[1].starts_with("1,facilities,insert,"), "{}", lines[1]);
+    let updates: Vec<&&str> = lines
+        .iter()
+        .filter(|line| line.contains(",update,"))
+        .collect();
+    assert!(!updates.is_empty());
+    assert!(
+        updates
+            .iter()
+            .all(|line| line.contains(r#""{""projection"":""PA""}","{""projection"":""AP""}""#)),
+        "{updates:?}"
+    );
+    assert!(logs.iter().all(|log| *log == logs[0]));
 }

@@ -12,7 +12,7 @@ use self::prepared::{Prepared, compile};
 use self::shaping::{Chunk, Shaping};
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::records::{Progress, Writer};
+use crate::records::{Batches, Progress, Writer};
 
 /// Takes staged records that wait, in the order in which they were staged, shapes them as a targets file says, and writes
 /// them to the DAG's tables: each batch with its row audit and its quarantine in one transaction.
@@ -78,10 +78,19 @@ impl Operator for Process {
             most => most.saturating_sub(before.counts.read),
         };
         let mut shaping = Shaping::start(prepared.clone(), batch_size, left);
+        let mut batches = Batches::new(prepared.records.clone(), self.writer(&prepared, context));
         let mut done = before;
-        while let Some(chunk) = next(&mut shaping, context).await? {
-            self.write(&prepared, &chunk, batch_size, context, &mut done)
-                .await?;
+        while let Some(chunk) = next(&mut shaping, &mut batches, context).await? {
+            for start in (0..chunk.len()).step_by(batch_size) {
+                if context.cancel.is_cancelled() {
+                    return Err(TaskError::Cancelled);
+                }
+                let batch = chunk.batch(&prepared, start, batch_size);
+                done.add(batches.write(batch, context.clock.now()).await?);
+            }
+            if batches.are_kept() {
+                log_progress(context, &done);
+            }
         }
         Ok(Verdict::Done(Outcome {
             counts: done.counts,
@@ -93,45 +102,34 @@ impl Operator for Process {
 }
 
 impl Process {
-    async fn write(
-        &self,
-        prepared: &Prepared,
-        chunk: &Chunk,
-        batch_size: usize,
-        context: &TaskContext,
-        done: &mut Progress,
-    ) -> Result<(), TaskError> {
-        let writer = Writer {
+    fn writer(&self, prepared: &Prepared, context: &TaskContext) -> Writer {
+        Writer {
             run_id: context.run_id.clone(),
             task_id: context.task_id.clone(),
             try_number: context.try_number,
             source_table: self.from.clone(),
             rules: prepared.rules,
-        };
-        for start in (0..chunk.len()).step_by(batch_size) {
-            if context.cancel.is_cancelled() {
-                return Err(TaskError::Cancelled);
-            }
-            let batch = chunk.batch(prepared, start, batch_size);
-            let written = prepared
-                .records
-                .write_batch(&writer, batch, context.clock.now())
-                .await?;
-            done.counts += written.counts;
-            for (table, counts) in written.tables {
-                *done.tables.entry(table).or_default() += counts;
-            }
         }
-        context
-            .log
-            .info("records processed", json!({"so_far": done.counts}));
-        Ok(())
     }
 }
 
-async fn next(shaping: &mut Shaping, context: &TaskContext) -> Result<Option<Chunk>, TaskError> {
+/// The next chunk. While there is none, what was written is kept and others may write.
+async fn next(
+    shaping: &mut Shaping,
+    batches: &mut Batches,
+    context: &TaskContext,
+) -> Result<Option<Chunk>, TaskError> {
+    if let Some(chunk) = shaping.at_hand()? {
+        return Ok(Some(chunk));
+    }
+    batches.commit().await?;
     tokio::select! {
         () = context.cancel.cancelled() => Err(TaskError::Cancelled),
         chunk = shaping.next() => Ok(chunk?),
     }
+}
+
+fn log_progress(context: &TaskContext, done: &Progress) {
+    let so_far = json!({"so_far": done.counts});
+    context.log.info("records processed", so_far);
 }

@@ -48,6 +48,11 @@ impl Shaping {
         }
     }
 
+    /// The next chunk when it is ready.
+    pub fn at_hand(&mut self) -> Result<Option<Chunk>> {
+        self.chunks.try_recv().ok().transpose()
+    }
+
     /// The next chunk; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
         self.chunks.recv().await.transpose()
