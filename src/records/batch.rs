@@ -51,17 +51,17 @@ pub struct Written {
     pub tables: BTreeMap<String, Counts>,
 }
 
-/// Writes `batch`: tables, row audit, quarantine, and the records' `_processed`.
+/// Writes `batch` behind `head`, which it moves on: tables, row audit, quarantine, and the records' `_processed`.
 ///
 /// # Errors
 /// A transient one when another task has taken one of the records meanwhile; the database's otherwise. The transaction is of no use then.
 pub(super) async fn write(
     mut conn: Conn<'_>,
     writer: &Writer,
+    head: &mut Head,
     mut batch: Batch<'_>,
     at: DateTime<Utc>,
 ) -> Result<Written> {
-    let head = Head::read(conn.again()).await?;
     let stamp = Stamp::new(head.batch + 1, &writer.run_id, &writer.task_id, at);
     reject_orphans(conn.again(), &mut batch).await?;
     let live: Vec<bool> = batch.reasons.iter().map(Vec::is_empty).collect();
@@ -92,6 +92,7 @@ pub(super) async fn write(
     set_aside::write(conn.again(), writer, &batch, at).await?;
     mark_processed(conn.again(), writer, batch.row_ids, stamp.batch).await?;
     next.note(conn, writer, at, &written).await?;
+    *head = next;
     Ok(written)
 }
 
@@ -118,7 +119,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    async fn read(conn: Conn<'_>) -> Result<Self> {
+    pub async fn read(conn: Conn<'_>) -> Result<Self> {
         const SQL: &str =
             "SELECT batch, last_audit, digest FROM _batches ORDER BY batch DESC LIMIT 1";
         let row: Option<(i64, i64, String)> =

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Records;
-use super::batch::{self, Batch, Writer, Written};
+use super::batch::{self, Batch, Head, Writer, Written};
 use crate::base::Result;
 use crate::db::Tx;
 
@@ -21,10 +21,24 @@ pub struct Batches {
     open: Option<Open>,
 }
 
+/// A transaction and what it has.
 struct Open {
     tx: Tx,
+    head: Head,
     batches: usize,
     records: usize,
+}
+
+impl Open {
+    async fn begin(records: &Records) -> Result<Self> {
+        let mut tx = records.begin().await?;
+        Ok(Self {
+            head: Head::read(tx.conn()?).await?,
+            tx,
+            batches: 0,
+            records: 0,
+        })
+    }
 }
 
 impl Batches {
@@ -46,15 +60,12 @@ impl Batches {
     pub async fn write(&mut self, batch: Batch<'_>, at: DateTime<Utc>) -> Result<Written> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open {
-                tx: self.records.begin().await?,
-                batches: 0,
-                records: 0,
-            },
+            None => Open::begin(&self.records).await?,
         };
         open.batches += 1;
         open.records += batch.row_ids.len();
-        let written = batch::write(open.tx.conn()?, &self.writer, batch, at).await?;
+        let written =
+            batch::write(open.tx.conn()?, &self.writer, &mut open.head, batch, at).await?;
         let is_full = open.batches >= BATCHES || open.records >= RECORDS;
         self.open = Some(open);
         if is_full {

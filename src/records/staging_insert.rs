@@ -78,24 +78,26 @@ impl NewRows<'_> {
         let row = format!("({})", vec!["?"; width].join(","));
         let statement = |rows: usize| format!("{insert}{}", vec![row.as_str(); rows].join(","));
         let full = statement(most);
-        let mut from = 0;
-        while from < self.rows.len() {
+        let next = |from: usize| -> Result<Option<(String, SqliteArguments, usize)>> {
             // sizes come from a short list, so that prepared statements are found again
-            let left = self.rows.len() - from;
-            let size = if left >= most {
-                most
-            } else {
-                1 << left.ilog2()
+            let size = match self.rows.len() - from {
+                0 => return Ok(None),
+                left if left >= most => most,
+                left => 1 << left.ilog2(),
             };
             let sql = match size == most {
                 true => full.clone(),
                 false => statement(size),
             };
-            let arguments = self.arguments(from, size, width)?;
-            sqlx::query_with(AssertSqlSafe(sql), arguments)
-                .execute(&mut *c)
-                .await?;
-            from += size;
+            Ok(Some((sql, self.arguments(from, size, width)?, from + size)))
+        };
+        let mut ready = next(0)?;
+        while let Some((sql, arguments, to)) = ready.take() {
+            let run = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *c);
+            // statements run on a thread of their own: meanwhile the next one is made
+            let (done, following) = futures::join!(run, async { next(to) });
+            done?;
+            ready = following?;
         }
         Ok(())
     }

@@ -88,6 +88,8 @@ impl Operator for Process {
                 let batch = chunk.batch(&prepared, start, batch_size);
                 done.add(batches.write(batch, context.clock.now()).await?);
             }
+            // tens of thousands of cells to free: not while the database waits
+            tokio::task::spawn_blocking(move || drop(chunk));
             if batches.are_kept() {
                 log_progress(context, &done);
             }

@@ -12,7 +12,7 @@ use crate::records::{Batch, Staged, TableRows};
 use crate::rules::{Agreement, References, Shaped};
 
 /// Records shaped at a time, at least: a query of polars costs the same for few rows as for many.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 500;
 
 /// Groups looked at in one statement.
 const GROUPS: usize = 5_000;
