@@ -26,5 +26,5 @@ pub use filter::Filter;
 pub use migrate::{Migration, MigrationStatus};
 pub use name::quote;
 pub use row::AnyRow;
-pub use rows::{FromAnyRow, Rows};
+pub use rows::{FromAnyRow, Insertion, Rows};
 pub use work::{ReadConn, Tx};

@@ -180,21 +180,31 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The database's, mapped. On SQLite a row that breaks a constraint ends the whole transaction.
-    pub async fn insert(&self, conn: Conn<'_>, table: &str) -> Result<u64> {
-        if self.is_empty() {
-            return Ok(0);
-        }
+    pub async fn insert(self, conn: Conn<'_>, table: &str) -> Result<u64> {
+        self.insertion(table, conn.is_postgres())?.run(conn).await
+    }
+
+    /// The statement that [`Rows::insert`] runs, made ready while the database does something else.
+    ///
+    /// # Errors
+    /// When a value cannot be bound.
+    pub fn insertion(self, table: &str, postgres: bool) -> Result<Insertion<'a>> {
         let columns = self.columns.iter().map(|(name, _)| name);
         let constants = self.constants.iter().map(|(name, _)| name);
         let names: Vec<String> = columns.chain(constants).map(|name| quote(name)).collect();
         let (table, names) = (quote(table), names.join(", "));
         // with ROLLBACK SQLite keeps no journal of the single statement
-        let insert = match conn.is_postgres() {
-            true => "INSERT",
-            false => "INSERT OR ROLLBACK",
+        let insert = if postgres {
+            "INSERT"
+        } else {
+            "INSERT OR ROLLBACK"
         };
         let sql = format!("{insert} INTO {table} ({names}) SELECT {names} FROM ({{rows}}) AS v");
-        self.execute(conn, &sql).await
+        Ok(match postgres {
+            _ if self.is_empty() => Insertion::Nothing,
+            true => Insertion::Postgres(sql.replace("{rows}", &self.unnest()), self.arrays()?),
+            false => Insertion::Sqlite(sql, self),
+        })
     }
 
     async fn execute_postgres(&self, c: &mut PgConnection, sql: &str) -> Result<u64> {
@@ -276,5 +286,34 @@ impl<'a> Rows<'a> {
             arrays.join(", "),
             names.join(", ")
         )
+    }
+}
+
+/// Rows on their way into a table.
+#[derive(Debug)]
+pub enum Insertion<'a> {
+    /// There are none.
+    Nothing,
+    /// With its arguments encoded.
+    Postgres(String, PgArguments),
+    /// Arguments follow chunk by chunk.
+    Sqlite(String, Rows<'a>),
+}
+
+impl Insertion<'_> {
+    /// Runs it on the kind of database for which it was made; gives the number of rows.
+    ///
+    /// # Errors
+    /// As for [`Rows::insert`].
+    pub async fn run(self, conn: Conn<'_>) -> Result<u64> {
+        match (self, conn) {
+            (Self::Nothing, _) => Ok(0),
+            (Self::Postgres(sql, arguments), Conn::Postgres(c)) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+                Ok(query.execute(c).await?.rows_affected())
+            }
+            (Self::Sqlite(sql, rows), Conn::Sqlite(c)) => rows.execute_sqlite(c, &sql).await,
+            _ => Err(Error::new("a statement was made for another database")),
+        }
     }
 }

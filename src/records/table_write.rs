@@ -10,7 +10,7 @@ use super::cells::column;
 use super::lookup::{self, Existing};
 use super::merge::{Fate, Merge, TableRows, Winner, merge, winners};
 use crate::base::{Counts, Result, TableColumn};
-use crate::db::{Conn, Rows, quote};
+use crate::db::{Conn, Insertion, Rows, quote};
 
 /// What became of the rows of one table.
 pub(super) struct TableResult<'a> {
@@ -76,7 +76,7 @@ struct Found {
 struct Decided<'w, 'r> {
     rows: &'w TableRows<'r>,
     result: TableResult<'r>,
-    new: Rows<'w>,
+    new: Insertion<'w>,
     changed: Rows<'w>,
 }
 
@@ -87,11 +87,12 @@ impl<'w, 'r> Writing<'w, 'r> {
     pub async fn write(&self, mut conn: Conn<'_>) -> Result<Vec<TableResult<'r>>> {
         let tables = &self.batch.tables;
         let mut results = Vec::with_capacity(tables.len());
+        let postgres = conn.is_postgres();
         let mut ready = None;
         for (place, rows) in tables.iter().enumerate() {
             let decided = match ready.take() {
                 Some(decided) => decided,
-                None => self.decide(rows, self.find(conn.again(), rows).await?),
+                None => self.decide(rows, self.find(conn.again(), rows).await?, postgres)?,
             };
             // one table twice: the second time it must be read after it was written
             let next = tables.get(place + 1);
@@ -101,10 +102,12 @@ impl<'w, 'r> Writing<'w, 'r> {
                 None => None,
             };
             let (result, following) = futures::join!(self.store(conn.again(), decided), async {
-                found.map(|(rows, found)| self.decide(rows, found))
+                found
+                    .map(|(rows, found)| self.decide(rows, found, postgres))
+                    .transpose()
             });
             results.push(result?);
-            ready = following;
+            ready = following?;
         }
         Ok(results)
     }
@@ -122,19 +125,25 @@ impl<'w, 'r> Writing<'w, 'r> {
         })
     }
 
-    fn decide(&self, rows: &'w TableRows<'r>, found: Found) -> Decided<'w, 'r> {
+    fn decide(
+        &self,
+        rows: &'w TableRows<'r>,
+        found: Found,
+        postgres: bool,
+    ) -> Result<Decided<'w, 'r>> {
         let merge = merge(rows, &found.winners, &found.existing);
         let written_by = |winner: &Winner| found.existing.get(&winner.id)?.batch;
-        Decided {
+        let new = self.values(rows, &merge.inserted);
+        Ok(Decided {
             rows,
-            new: self.values(rows, &merge.inserted),
+            new: new.insertion(&rows.table.name, postgres)?,
             changed: self.values(rows, &merge.updated),
             result: TableResult {
                 written_by: found.winners.iter().map(written_by).collect(),
                 losers: found.losers as u64,
                 merge,
             },
-        }
+        })
     }
 
     async fn store(&self, mut conn: Conn<'_>, decided: Decided<'w, 'r>) -> Result<TableResult<'r>> {
@@ -144,7 +153,7 @@ impl<'w, 'r> Writing<'w, 'r> {
             new,
             changed,
         } = decided;
-        new.insert(conn.again(), &rows.table.name).await?;
+        new.run(conn.again()).await?;
         if !changed.is_empty() {
             changed.execute(conn.again(), &upsert_sql(rows)).await?;
         }
