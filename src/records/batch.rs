@@ -187,28 +187,27 @@ async fn own_batches(
     Ok(own.into_iter().map(|(batch,)| batch).collect())
 }
 
+/// A batch is all records that wait from its first to its last.
 async fn mark_processed(
     conn: Conn<'_>,
     writer: &Writer,
     row_ids: &[i64],
     batch: i64,
 ) -> Result<()> {
-    let ids =
-        serde_json::to_string(row_ids).map_err(|error| Error::new("row ids").because(error))?;
+    let (Some(first), Some(last)) = (row_ids.first(), row_ids.last()) else {
+        return Ok(());
+    };
     // with ROLLBACK SQLite keeps no journal of the single statement
-    let (or_rollback, list) = match conn.is_postgres() {
-        true => (
-            "",
-            "SELECT value::bigint FROM json_array_elements_text($2::json) AS k(value)",
-        ),
-        false => (" OR ROLLBACK", "SELECT value FROM json_each($2)"),
+    let update = match conn.is_postgres() {
+        true => "UPDATE",
+        false => "UPDATE OR ROLLBACK",
     };
     let sql = format!(
-        "UPDATE{or_rollback} {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id IN ({list}) AND NOT _processed",
+        "{update} {} SET _processed = TRUE, _batch_id = $1 WHERE _row_id BETWEEN $2 AND $3 AND NOT _processed",
         quote(&state_table(&writer.source_table))
     );
     let marked = on_conn!(conn, c => {
-        sqlx::query(AssertSqlSafe(sql)).bind(batch).bind(ids).execute(&mut *c).await.map(|done| done.rows_affected())
+        sqlx::query(AssertSqlSafe(sql)).bind(batch).bind(first).bind(last).execute(&mut *c).await.map(|done| done.rows_affected())
     })?;
     match marked == row_ids.len() as u64 {
         true => Ok(()),

@@ -88,9 +88,15 @@ SELECT c.id + j.key AS id, c.table_name, iif(j.value -> 2 IS NULL, 'insert', 'up
     j.value -> 2 AS old_values, j.value -> 1 AS new_values, c.batch AS _batch, j.value ->> 3 AS _previous
 FROM _changes c JOIN _batches b ON b.batch = c.batch JOIN json_each(c.changes) j;
 ";
-/// Long texts are kept as they are: to compress them takes PostgreSQL longer than to write them.
+/// PostgreSQL's own compression of long texts takes longer than to write them as they are.
 const AUDIT_LOG_POSTGRES: &str = "
-ALTER TABLE _changes ALTER COLUMN changes SET STORAGE EXTERNAL;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+        ALTER TABLE _changes ALTER COLUMN changes SET COMPRESSION lz4;
+    ELSE
+        ALTER TABLE _changes ALTER COLUMN changes SET STORAGE EXTERNAL;
+    END IF;
+END $$;
 CREATE VIEW audit_log AS
 SELECT c.id + j.place - 1 AS id, c.table_name, CASE WHEN j.value -> 2 IS NULL THEN 'insert' ELSE 'update' END AS operation,
     j.value ->> 0 AS record_id, b.run_id || '/' || b.task_id AS changed_by, b.at AS changed_at,
