@@ -43,13 +43,14 @@
 //!
 //! ## A crash and the recovery
 //!
-//! 1. The process dies by SIGKILL while a task writes its third batch. The batch's transaction was not committed, so
-//!    neither its rows nor its mark in staging exist. The lease stands until its time is over.
+//! 1. The process dies by SIGKILL while a task writes its tenth batch. Eight batches share a transaction, and that of the
+//!    ninth and tenth was not committed: neither their rows nor their marks in staging exist. The lease stands until its
+//!    time is over.
 //! 2. The next process, on this machine or another, takes the lease. It reads the states: a task is `running`, and the
 //!    owner of its try is dead. It sends `task_interrupted` through the door: the try is closed as interrupted and
 //!    the task is `scheduled` again. No retry is used up.
 //! 3. It calls the same plan as always. There is no second engine for recovery.
-//! 4. The try that follows finds two batches marked as processed and goes on with the third. Keys are natural keys or
+//! 4. The try that follows finds eight batches marked as processed and goes on with the ninth. Keys are natural keys or
 //!    UUIDv5 of them, so that even a row written twice is one row.
 //!
 //! ## One row, from file to table
@@ -60,7 +61,7 @@
 //!    row that fails goes to quarantine with every reason, and is counted.
 //! 3. Its target tables are read by key, so that each row is known to be new, changed or as it was; only the first two
 //!    are written, and each leaves a row in `audit_log`.
-//! 4. Rows, audit, quarantine and the mark in staging are one transaction. The digest of the batch's audit rows chains
+//! 4. Rows, audit, quarantine and the mark in staging are kept as a whole or not at all. The digest of the batch's audit rows chains
 //!    to the one before; the task's end carries it into the event chain, where `galen audit verify` holds it.
 //! 5. `galen trace DAG TABLE KEY` walks the same way back.
 

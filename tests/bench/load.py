@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from measure import ROOT, home, postgres, report, run
+from measure import ROOT, home, postgres, report, run, settle, warm
 
 EFICHE = os.path.join(ROOT, "dags", "efiche")
 SHARED = os.environ.get("GALEN_SHARED_DATA", os.path.join(ROOT, "..", "shared", "data"))
@@ -29,6 +29,7 @@ def load(name, task, rows, place, kind, url, bound, parameters=()):
     with home({"efiche": EFICHE}) as folder:
         place(folder)
         given = [part for parameter in ("max_rows=0", *parameters) for part in ("--param", parameter)]
+        settle(url)
         ran = run(["run", "efiche", "--task", f"+{task}", "--date", "2026-01-01", *given], folder, url)
         tables = json.loads(run(["tables", "efiche", "--json"], folder, url).output)
         written = sum(table["rows"] for table in tables if table["layer"] in ("op", "quarantine"))
@@ -42,6 +43,8 @@ def load(name, task, rows, place, kind, url, bound, parameters=()):
 
 def main(sizes):
     with postgres() as database, home({}) as scratch:
+        if database:
+            warm(database())
         for rows in sizes:
             file = generate(scratch, rows)
 
