@@ -1,6 +1,7 @@
 -- The operational tables of eFiche, one text for SQLite and PostgreSQL.
 -- Keys are UUIDv5 of the source and its own identifier, so that loading again finds the same rows.
 -- Unknown stays null: nothing is invented.
+-- Foreign keys are checked when a transaction ends, which lets SQLite write many rows without a journal of each statement.
 
 CREATE TABLE IF NOT EXISTS facilities (
     facility_id TEXT PRIMARY KEY,

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 
 /// Rows as COPY reads them, field by field.
 #[derive(Debug, Default)]
@@ -86,15 +86,17 @@ impl CopyText {
 /// Gives the fields of each row of `sql`, which is `COPY … TO STDOUT`, to `take`. Whoever stops this half-way must close the connection.
 ///
 /// # Errors
-/// The database's, mapped.
+/// The database's, mapped; those of `take`.
 pub async fn copy_out(
     conn: &mut PgConnection,
     sql: &str,
-    mut take: impl FnMut(Vec<Option<String>>),
+    mut take: impl FnMut(Vec<Option<String>>) -> Result<()>,
 ) -> Result<()> {
     let mut rows = conn.copy_out_raw(sql).await?;
     while let Some(row) = rows.try_next().await? {
-        take(fields(&String::from_utf8_lossy(&row)));
+        let row = std::str::from_utf8(&row)
+            .map_err(|error| Error::new("the server sent text that is not UTF-8").because(error))?;
+        take(fields(row))?;
     }
     Ok(())
 }

@@ -212,10 +212,10 @@ async fn mark_processed(
     match marked == row_ids.len() as u64 {
         true => Ok(()),
         false => Err(Error::new(format!(
-            "rows of `{}` were processed by another task meanwhile",
+            "rows of `{}` were processed or put back by somebody else meanwhile",
             writer.source_table
         ))
-        .hint("a retry takes the rows that are left")
+        .hint("a retry takes the rows that wait then")
         .transient()),
     }
 }

@@ -10,7 +10,14 @@ use crate::db::{Conn, quote};
 use crate::on_conn;
 
 /// Columns that Galen adds, by their type; all other columns of staging are text.
-const INTEGERS: [&str; 5] = ["_row_id", "_line", "_batch", "_previous", "row_id"];
+const INTEGERS: [&str; 6] = [
+    "_row_id",
+    "_line",
+    "_batch",
+    "_batch_id",
+    "_previous",
+    "row_id",
+];
 const TIMES: [&str; 3] = ["_loaded_at", "changed_at", "at"];
 
 /// A table in a listing.

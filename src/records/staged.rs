@@ -107,15 +107,16 @@ impl Staged {
     }
 
     /// Adds a row: its `_row_id` and its cells.
-    fn push(&mut self, row: Vec<Option<String>>) {
+    fn push(&mut self, row: Vec<Option<String>>) -> Result<()> {
         let mut fields = row.into_iter();
-        // a number in the database, and so in its text
-        let row_id: Option<i64> = fields.next().flatten().and_then(|id| id.parse().ok());
-        self.row_ids.extend(row_id);
+        let row_id = fields.next().flatten().and_then(|id| id.parse().ok());
+        let row_id = row_id.ok_or_else(|| Error::new("a staged record has no number"))?;
+        self.row_ids.push(row_id);
         self.text
             .iter_mut()
             .zip(fields)
             .for_each(|(column, cell)| column.push(cell));
+        Ok(())
     }
 
     /// Adds rows as [`StagedColumns::as_json`] gives them; how many there were.

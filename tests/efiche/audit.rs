@@ -111,7 +111,7 @@ async fn a_change_is_the_same_row_of_the_log_on_both_databases() {
     let Some(sample) = shared_data("padchest/padchest_shaped.csv") else {
         return;
     };
-    let mut logs = Vec::new();
+    let (mut logs, mut whole) = (Vec::new(), Vec::new());
     for test in databases().await {
         let mut home = Home::new(test);
         home.write("p.csv", std::fs::read(&sample).expect("the sample"));
@@ -124,7 +124,15 @@ async fn a_change_is_the_same_row_of_the_log_on_both_databases() {
         home.stage("padchest", "q.csv").await;
         home.load("padchest", 4, 0).await;
         logs.push(home.export("audit_log").await);
+        let mut all = Vec::new();
+        for table in ["patients", "diagnoses", "padchest_staging", "audit_log"] {
+            let exported = home.records.export(table, true, &mut all).await;
+            exported.expect("exported");
+        }
+        whole.push(String::from_utf8(all).expect("text"));
     }
+    assert!(whole[0].contains(",_row_id,_batch_id,_version\n"));
+    assert!(whole.iter().all(|tables| *tables == whole[0]));
     let lines: Vec<&str> = logs[0].lines().collect();
     assert_eq!(
         lines[0],
