@@ -3,7 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
-use galen::records::QuarantineFilter;
+use galen::base::{RunId, TaskId};
+use galen::records::{Batch, Batches, QuarantineFilter, Writer};
 
 use super::home::Home;
 use crate::support::{TestDatabase, counts, databases, shared_data};
@@ -278,6 +279,46 @@ async fn a_row_is_traced_to_its_line_and_through_its_changes() {
         assert_eq!(
             error.to_string(),
             "table `encounters` has no row with this key"
+        );
+    }
+}
+
+#[tokio::test]
+async fn records_that_somebody_else_processed_are_not_processed_again() {
+    let Some(sample) = sample() else { return };
+    for test in databases().await {
+        let home = Home::new(test);
+        home.write("p.csv", &sample);
+        home.stage("padchest", "p.csv").await;
+        let writer = Writer {
+            run_id: RunId::new("r"),
+            task_id: TaskId::new("t"),
+            try_number: 1,
+            source_table: "padchest_staging".to_owned(),
+            rules: galen::base::sha256("rules"),
+        };
+        let batch = || Batch {
+            row_ids: &[1, 2, 3],
+            reasons: vec![Vec::new(); 3],
+            tables: Vec::new(),
+            main: 0,
+        };
+        let mut batches = Batches::new(home.records.clone(), writer);
+        let at = chrono::DateTime::UNIX_EPOCH;
+        batches.write(batch(), at).await.expect("written");
+        batches.commit().await.expect("kept");
+        let error = batches.write(batch(), at).await.expect_err("again");
+        assert!(error.is_transient(), "{error}");
+        assert!(
+            error.to_string().contains("processed or put back"),
+            "{error}"
+        );
+        batches.commit().await.expect("nothing to keep");
+        let head = home.records.audit_head().await.expect("head");
+        assert_eq!(
+            head.map(|head| head.batch),
+            Some(1),
+            "nothing of the second"
         );
     }
 }
