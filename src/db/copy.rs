@@ -2,7 +2,6 @@
 
 use std::fmt::{Display, Write};
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 
@@ -52,11 +51,6 @@ impl CopyText {
         self.separate();
         // writing to a string cannot fail
         let _ = write!(self.text, "{field}");
-    }
-
-    /// The next field of the row: an instant.
-    pub fn time(&mut self, at: DateTime<Utc>) {
-        self.plain(at.to_rfc3339_opts(SecondsFormat::Micros, true));
     }
 
     /// Ends the row.

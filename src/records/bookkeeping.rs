@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS _files (
     at {time} NOT NULL,
     PRIMARY KEY (into_table, sha256, layout, window_start, window_end)
 );
+CREATE TABLE IF NOT EXISTS _chunks (
+    chunk {id} PRIMARY KEY,
+    file TEXT NOT NULL,
+    file_hash TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    loaded_at {time} NOT NULL
+);
 CREATE TABLE IF NOT EXISTS _downloads (
     address TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

@@ -54,8 +54,8 @@ pub(super) async fn write(
         .constant_time("at", at);
     let sql = format!(
         "INSERT INTO quarantine (id, source_table, file, file_hash, line, row_id, reasons, detail, run_id, task_id, at, state)
-         SELECT v.id, v.source_table, s._file, s._file_hash, s._line, v.row_id, v.reasons, '', v.run_id, v.task_id, v.at, 'open'
-         FROM ({{rows}}) AS v CROSS JOIN {} AS s WHERE s._row_id = v.row_id",
+         SELECT v.id, v.source_table, c.file, c.file_hash, s._line, v.row_id, v.reasons, '', v.run_id, v.task_id, v.at, 'open'
+         FROM ({{rows}}) AS v CROSS JOIN {} AS s JOIN _chunks AS c ON c.chunk = s._chunk WHERE s._row_id = v.row_id",
         quote(&records_table(&writer.source_table))
     );
     rows.execute(conn, &sql).await.map(drop)

@@ -286,6 +286,10 @@ impl Staging {
         rows: &[NewRow],
         at: DateTime<Utc>,
     ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let chunk = self.note_chunk(conn.again(), at).await?;
         let records = records_table(&self.delivery.into);
         let last = format!("SELECT MAX(_row_id) FROM {}", quote(&records));
         let last: Option<i64> = on_conn!(conn.again(), c => {
@@ -298,12 +302,21 @@ impl Staging {
             columns: &self.columns,
             rows,
             first_id: last.unwrap_or(0) + 1,
-            file: &self.delivery.file.as_str().into(),
-            file_hash: &self.delivery.file_hash.to_string().into(),
-            run_id: &self.delivery.run_id.as_str().into(),
-            at,
+            chunk,
         };
         rows.insert(conn).await
+    }
+
+    /// Writes once what the records of a chunk have in common; gives its number.
+    async fn note_chunk(&self, conn: Conn<'_>, at: DateTime<Utc>) -> Result<i64> {
+        const SQL: &str = "INSERT INTO _chunks (chunk, file, file_hash, run_id, loaded_at)
+            SELECT COALESCE(MAX(chunk), 0) + 1, $1, $2, $3, $4 FROM _chunks RETURNING chunk";
+        Ok(on_conn!(conn, c => sqlx::query_scalar(SQL)
+            .bind(&self.delivery.file)
+            .bind(self.delivery.file_hash.to_string())
+            .bind(self.delivery.run_id.as_str())
+            .bind(at)
+            .fetch_one(&mut *c).await)?)
     }
 }
 

@@ -1,8 +1,5 @@
 //! Many rows into a staging table: a statement of many rows on SQLite, COPY on PostgreSQL.
 
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, SqliteConnection};
 
@@ -28,10 +25,8 @@ pub(super) struct NewRows<'a> {
     pub rows: &'a [NewRow],
     /// `_row_id` of the first; the others follow.
     pub first_id: i64,
-    pub file: &'a Arc<str>,
-    pub file_hash: &'a Arc<str>,
-    pub run_id: &'a Arc<str>,
-    pub at: DateTime<Utc>,
+    /// Their row of `_chunks`.
+    pub chunk: i64,
 }
 
 /// A record of the batch that becomes a row.
@@ -45,9 +40,6 @@ pub(super) struct NewRow {
 impl NewRows<'_> {
     /// Inserts them all.
     pub(super) async fn insert(&self, mut conn: Conn<'_>) -> Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
         match conn.again() {
             Conn::Sqlite(c) => self.insert_sqlite(c).await?,
             Conn::Postgres(c) => self.copy_postgres(c).await?,
@@ -119,13 +111,10 @@ impl NewRows<'_> {
         for index in from..from + size {
             let NewRow { place, key } = &self.rows[index];
             arguments.add(self.first_id + index as i64)?;
-            arguments.add(Arc::clone(self.file))?;
-            arguments.add(Arc::clone(self.file_hash))?;
+            arguments.add(self.chunk)?;
             arguments.add(self.batch.line(*place) as i64)?;
             arguments.add(self.batch.hash(*place).to_string())?;
             arguments.add(key.as_deref())?;
-            arguments.add(Arc::clone(self.run_id))?;
-            arguments.add(self.at)?;
             for column in 0..self.batch.columns().len() {
                 arguments.add(self.batch.cell(*place, column))?;
             }
@@ -146,13 +135,10 @@ impl NewRows<'_> {
         let mut copy = CopyText::with_capacity(self.batch.text_bytes() * 5 / 4);
         for (id, NewRow { place, key }) in (self.first_id..).zip(self.rows) {
             copy.plain(id);
-            copy.text(Some(self.file));
-            copy.text(Some(self.file_hash));
+            copy.plain(self.chunk);
             copy.plain(self.batch.line(*place));
             copy.plain(self.batch.hash(*place));
             copy.text(key.as_deref());
-            copy.text(Some(self.run_id));
-            copy.time(self.at);
             for column in 0..self.batch.columns().len() {
                 copy.text(self.batch.cell(*place, column));
             }

@@ -1,6 +1,7 @@
 //! A staging table: the file's columns as text, where each row came from, and whether it was processed.
 //!
-//! It is a view of two tables: records are wide and never change once they were delivered; what changes is narrow, and is kept beside them.
+//! It is a view of three tables: records are wide and never change once they were delivered; what changes is narrow, and is kept beside them;
+//! what the records of a chunk have in common is kept once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,29 +18,27 @@ const MAX_COLUMNS: usize = 1_000;
 /// Bytes of a name, as PostgreSQL allows; it cuts longer ones silently.
 const MAX_NAME: usize = 63;
 
-/// The columns that Galen adds, in the order of an insert; `_key` is null where the task gives no key.
-pub(super) const OWN_COLUMNS: &[&str] = &[
-    "_row_id",
+/// The columns that Galen adds to records, in the order of an insert; `_key` is null where the task gives no key.
+pub(super) const OWN_COLUMNS: &[&str] = &["_row_id", "_chunk", "_line", "_hash", "_key"];
+
+/// Other columns of the view that a file cannot have.
+const RESERVED: &[&str] = &[
     "_file",
     "_file_hash",
-    "_line",
-    "_hash",
-    "_key",
     "_run_id",
     "_loaded_at",
+    "_processed",
+    "_batch_id",
 ];
 
 /// `{columns}` are those of the file.
 const CREATE: &str = "
 CREATE TABLE IF NOT EXISTS {records} (
     _row_id {id} PRIMARY KEY,
-    _file TEXT NOT NULL,
-    _file_hash TEXT NOT NULL,
+    _chunk BIGINT NOT NULL,
     _line BIGINT NOT NULL,
     _hash TEXT NOT NULL,
-    _key TEXT,
-    _run_id TEXT NOT NULL,
-    _loaded_at {time} NOT NULL{columns}
+    _key TEXT{columns}
 );
 CREATE TABLE IF NOT EXISTS {state} (
     _row_id {id} PRIMARY KEY,
@@ -50,7 +49,9 @@ CREATE INDEX IF NOT EXISTS {unprocessed} ON {state} (_row_id) WHERE NOT _process
 ";
 
 const VIEW: &str = "
-SELECT {own}, s._processed, s._batch_id{columns} FROM {records} AS r JOIN {state} AS s ON s._row_id = r._row_id;
+SELECT r._row_id, c.file AS _file, c.file_hash AS _file_hash, r._line, r._hash, r._key, c.run_id AS _run_id, c.loaded_at AS _loaded_at,
+    s._processed, s._batch_id{columns}
+FROM {records} AS r JOIN {state} AS s ON s._row_id = r._row_id JOIN _chunks AS c ON c.chunk = r._chunk;
 ";
 
 /// To say of records that they were processed, or not, works as on a table.
@@ -170,21 +171,12 @@ async fn create(conn: Conn<'_>, table: &str, columns: &[String]) -> Result<()> {
 /// Makes the view, or makes it anew with the columns that the records have by now.
 async fn show(mut conn: Conn<'_>, table: &str) -> Result<()> {
     let columns = columns_of(conn.again(), &records_table(table)).await?;
-    let list = |names: &[String]| -> Vec<String> {
-        names
-            .iter()
-            .map(|name| format!("r.{}", quote(name)))
-            .collect()
-    };
     // those of the file stand last, so that PostgreSQL takes a view with more of them in place of the one before
-    let (own, file) = columns.split_at(OWN_COLUMNS.len());
-    let select = VIEW.replace("{own}", &list(own).join(", ")).replace(
-        "{columns}",
-        &list(file)
-            .iter()
-            .map(|name| format!(", {name}"))
-            .collect::<String>(),
-    );
+    let file: String = columns[OWN_COLUMNS.len()..]
+        .iter()
+        .map(|name| format!(", r.{}", quote(name)))
+        .collect();
+    let select = VIEW.replace("{columns}", &file);
     let sql = match conn.is_postgres() {
         false => {
             format!("DROP VIEW IF EXISTS {{table}};\nCREATE VIEW {{table}} AS{select}{MARK_SQLITE}")
@@ -223,7 +215,7 @@ fn check_columns(file: &str, columns: &[String]) -> Result<()> {
                 "rename it in the file, or name the wanted columns under `columns` of the source",
             ));
         }
-        let mut own = OWN_COLUMNS.iter().chain(&["_processed", "_batch_id"]);
+        let mut own = OWN_COLUMNS.iter().chain(RESERVED);
         if own.any(|own| own.eq_ignore_ascii_case(name)) {
             return Err(Error::new(format!(
                 "`{file}` has a column `{name}`, a name that galen needs itself"

@@ -5,7 +5,6 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
 use super::audit::{AuditRow, COLUMNS};
-use super::staging_table::records_table;
 use crate::base::{Error, Result, Table};
 use crate::db::{AnyRow, Conn, quote};
 use crate::on_conn;
@@ -189,7 +188,7 @@ async fn staged(conn: Conn<'_>, table: &str, row_id: i64) -> Result<Option<Trace
     let sql = format!(
         "SELECT _file AS file, _file_hash AS file_hash, _line AS line, _hash AS record_hash, _run_id AS staged_by, _loaded_at AS staged_at
          FROM {} WHERE _row_id = $1",
-        quote(&records_table(table))
+        quote(table)
     );
     Ok(
         on_conn!(conn, c => sqlx::query_as(AssertSqlSafe(sql)).bind(row_id).fetch_optional(&mut *c).await)?,
