@@ -15,6 +15,7 @@ mod scope;
 mod shape;
 mod spec;
 mod step;
+pub mod tables;
 
 pub use compile::FILLED;
 pub use expression::{NAMESPACE, uuid5};

@@ -1,0 +1,34 @@
+//! Rule tables: CSV files that say what is done to the values of a table and what its records must be. A row more in
+//! such a file changes the pipeline.
+//!
+//! Belongs here: reading the tables with every problem at once, and applying them to bounded chunks.
+//! Does not belong here: where chunks come from, where passed and rejected records go, queries over whole tables.
+#![doc = include_str!("REFERENCE.md")]
+
+mod bounds;
+mod cast;
+mod cleansing;
+mod column_type;
+mod compatibility;
+mod date_pattern;
+mod dates;
+mod email;
+mod jobs;
+mod load;
+mod mapping;
+mod money;
+mod phone;
+mod place;
+mod quality;
+mod severity;
+mod sheet;
+mod sources;
+
+pub use column_type::ColumnType;
+pub use compatibility::Compatibility;
+pub use jobs::{Job, JobKind};
+pub use load::RuleTables;
+pub use place::Place;
+pub use quality::Class;
+pub use severity::{Severity, Threshold};
+pub use sources::{Source, SourceFormat};
