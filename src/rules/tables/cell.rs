@@ -263,11 +263,20 @@ mod tests {
         assert_eq!(corrected(&Cleanse::Trim, " \ta b\u{a0} "), "a b");
         assert_eq!(source(&Cleanse::Trim, " \ta b "), "\ta b");
         assert_eq!(corrected(&Cleanse::Upper, "niño"), "NIÑO");
-        assert_eq!(corrected(&Cleanse::InitCap, "iNTERNAL mEDICINE-x"), "Internal Medicine-x");
-        assert_eq!(corrected(&Cleanse::RemoveSpecial, "Núñez-Gil, 2º\u{301}"), "NúñezGil 2º\u{301}");
+        assert_eq!(
+            corrected(&Cleanse::InitCap, "iNTERNAL mEDICINE-x"),
+            "Internal Medicine-x"
+        );
+        assert_eq!(
+            corrected(&Cleanse::RemoveSpecial, "Núñez-Gil, 2º\u{301}"),
+            "NúñezGil 2º\u{301}"
+        );
         assert_eq!(source(&Cleanse::RemoveSpecial, "Núñez-Gil, 2º"), "NezGil 2");
         assert_eq!(corrected(&Cleanse::Nullify(Vec::new()), ""), "Null");
-        assert_eq!(corrected(&Cleanse::Nullify(vec!["-".to_owned()]), "-"), "Null");
+        assert_eq!(
+            corrected(&Cleanse::Nullify(vec!["-".to_owned()]), "-"),
+            "Null"
+        );
         assert_eq!(corrected(&Cleanse::Nullify(Vec::new()), " "), " ");
         assert_eq!(corrected(&Cleanse::Email, "x"), "Failed(BadEmail)");
     }

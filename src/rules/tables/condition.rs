@@ -42,14 +42,30 @@ impl Condition {
                 expression.text()
             )));
         }
-        let mut numbers = BTreeSet::new();
-        if let Ok(expr) = sql_expr(expression.text()) {
-            compared_with_numbers(&expr, &mut numbers);
+        let type_of = |name: &str| {
+            let found = types.iter().find(|(known, _)| known == name);
+            found.map(|(_, of)| *of)
+        };
+        let is_date = |name: &str| {
+            let of = type_of(name);
+            matches!(of, Some(ColumnType::Date | ColumnType::Timestamp))
+        };
+        let (mut numbers, summed) = sql_expr(expression.text())
+            .map(|expr| numeric(&expr, &is_date))
+            .unwrap_or_default();
+        if let Some(name) = numbers.iter().find(|name| is_date(name)) {
+            let text = expression.text();
+            return Err(Error::new(format!(
+                "`{text}` takes column `{name}` for a number, it is a date"
+            ))
+            .hint("dates are written `DATE '2025-12-31'`"));
         }
+        numbers.extend(summed);
         let is_text = |name: &String| {
-            types.iter().any(|(known, of)| {
-                known == name && matches!(of, ColumnType::Text | ColumnType::Decimal(_))
-            })
+            matches!(
+                type_of(name),
+                Some(ColumnType::Text | ColumnType::Decimal(_))
+            )
         };
         numbers.retain(is_text);
         let condition = Self {
@@ -141,20 +157,25 @@ fn numbers(column: &Column) -> Result<Column> {
     Ok(numbers.into_column())
 }
 
-/// The columns that stand beside a number or in a sum, on either side of an operator.
-fn compared_with_numbers(expr: &Expr, found: &mut BTreeSet<String>) {
+/// The columns that stand beside a number, and those in a sum or a difference, which may be one of dates.
+fn numeric(expr: &Expr, is_date: &dyn Fn(&str) -> bool) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut beside, mut summed) = (BTreeSet::new(), BTreeSet::new());
     for part in expr {
         let Expr::BinaryExpr { left, op, right } = part else {
             continue;
         };
-        let is_sum = is_arithmetic(*op);
-        if is_sum || is_number(right) {
-            found.extend(name(left));
+        if is_number(right, is_date) {
+            beside.extend(name(left));
         }
-        if is_sum || is_number(left) {
-            found.extend(name(right));
+        if is_number(left, is_date) {
+            beside.extend(name(right));
+        }
+        if is_arithmetic(*op) {
+            summed.extend(name(left));
+            summed.extend(name(right));
         }
     }
+    (beside, summed)
 }
 
 fn name(expr: &Expr) -> Option<String> {
@@ -170,21 +191,21 @@ fn is_arithmetic(op: Operator) -> bool {
         Operator::Plus
             | Operator::Minus
             | Operator::Multiply
-            | Operator::Divide
+            | Operator::RustDivide
             | Operator::TrueDivide
             | Operator::FloorDivide
             | Operator::Modulus
     )
 }
 
-fn is_number(expr: &Expr) -> bool {
+fn is_number(expr: &Expr, is_date: &dyn Fn(&str) -> bool) -> bool {
     match expr {
-        Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Int(_) | DynLiteralValue::Float(_))) => {
-            true
-        }
+        // a number in the text of an expression has no type yet
+        Expr::Literal(value @ LiteralValue::Dyn(_)) => value.extract_str().is_none(),
         Expr::Literal(LiteralValue::Scalar(scalar)) => scalar.dtype().is_numeric(),
         Expr::BinaryExpr { left, op, right } => {
-            is_arithmetic(*op) || (is_number(left) && is_number(right))
+            let of_dates = |side: &Expr| name(side).is_some_and(|name| is_date(&name));
+            is_arithmetic(*op) && !of_dates(left) && !of_dates(right)
         }
         _ => false,
     }
@@ -221,15 +242,29 @@ mod tests {
         use Said::{Fails, Holds, Nothing, Null};
         assert_eq!(says("late >= 0"), [Fails, Holds, Null, Nothing]);
         assert_eq!(says("late - early > 1"), [Fails, Holds, Null, Nothing]);
+        assert_eq!(says("late > early + 1"), [Fails, Holds, Null, Nothing]);
+        assert_eq!(
+            says("early * 2 < late - early"),
+            [Fails, Holds, Null, Nothing]
+        );
         assert_eq!(says("late BETWEEN -5 AND 5"), [Holds, Fails, Null, Nothing]);
         assert_eq!(says("name = 'a'"), [Holds, Null, Fails, Fails]);
-        assert_eq!(says("name = 'a' OR late > 0"), [Holds, Holds, Null, Nothing]);
+        assert_eq!(
+            says("name = 'a' OR late > 0"),
+            [Holds, Holds, Null, Nothing]
+        );
         assert_eq!(says("name IS NOT NULL"), [Holds, Fails, Holds, Holds]);
     }
 
     #[test]
     fn what_does_not_fit_is_found_without_data() {
-        for text in ["1 = 1", "late + 1", "late > 0 AND late = 'NA'", "day > 5", "other = 1"] {
+        for text in [
+            "1 = 1",
+            "late + 1",
+            "late > 0 AND late = 'NA'",
+            "day > 5",
+            "other = 1",
+        ] {
             let expression = Expression::parse(text).expect(text);
             assert!(Condition::new(&expression, &types()).is_err(), "{text}");
         }

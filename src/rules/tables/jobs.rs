@@ -72,6 +72,16 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    /// All of them, in the order in which a table goes through them.
+    pub const ALL: [Self; 6] = [
+        Self::Cleanse,
+        Self::Standardize,
+        Self::Quality,
+        Self::Stage,
+        Self::Ingest,
+        Self::Dedup,
+    ];
+
     /// The word in the table.
     pub fn word(self) -> &'static str {
         let found = KINDS.iter().find(|(_, kind)| *kind == self);

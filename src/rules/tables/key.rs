@@ -1,6 +1,6 @@
 //! Values of several columns as one key of fixed size, and columns as text to compare.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use polars::prelude::*;
 
@@ -9,7 +9,37 @@ use crate::rules::convert;
 use crate::rules::expression::as_text;
 
 /// A key: 128 bits of hash, so that two of ten million different ones are equal with a chance of less than 1 in 10^24.
-pub(super) type Key = [u64; 2];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key(u64, u64);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// Builds the hasher of maps and sets of keys.
+pub(super) type ByKey = BuildHasherDefault<Hashed>;
+
+/// Passes a key's first half on: it is a hash already.
+#[derive(Debug, Default)]
+pub(super) struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
+    }
+}
 
 /// The key of `parts`; `None` when one is null.
 pub(super) fn key<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Option<Key> {
@@ -20,7 +50,7 @@ pub(super) fn key<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Option<Ke
         part.hash(&mut one);
         part.hash(&mut other);
     }
-    Some([one.finish(), other.finish()])
+    Some(Key(one.finish(), other.finish()))
 }
 
 /// A digest of all of `parts`, null or not.

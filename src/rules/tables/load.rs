@@ -37,7 +37,10 @@ pub(super) struct Chain {
     pub cleanse: Option<String>,
     pub standardize: Option<String>,
     pub quality: Option<String>,
+    /// What identifies a row where it is staged; empty without a stage job.
     pub key: Vec<String>,
+    /// The key of each job that the rows go through after that, with its place.
+    pub keys: Vec<(Place, Vec<String>)>,
 }
 
 impl RuleTables {
@@ -198,27 +201,34 @@ impl RuleTables {
                 cleanse: name.clone(),
                 standardize: name.clone(),
                 quality: name,
-                key: Vec::new(),
+                ..Chain::default()
             });
         }
         if !self.jobs.iter().any(|job| job.source == table) {
             let known = self.sources.iter().map(|source| source.table.as_str());
             return Err(unknown(format!("unknown table `{table}`"), table, known));
         }
+        let mut chain = Chain::default();
         let mut at = table;
-        let mut step = |kind: JobKind| {
+        for kind in JobKind::ALL {
             let mut jobs = self.jobs.iter();
-            let job = jobs.find(|job| job.kind == kind && job.source == at)?;
-            let name = std::mem::replace(&mut at, &job.target);
-            Some((name.to_owned(), job.key.clone()))
-        };
-        let mut name = |kind| step(kind).map(|(name, _)| name);
-        Ok(Chain {
-            cleanse: name(JobKind::Cleanse),
-            standardize: name(JobKind::Standardize),
-            quality: name(JobKind::Quality),
-            key: step(JobKind::Stage).map_or_else(Vec::new, |(_, key)| key),
-        })
+            let Some(job) = jobs.find(|job| job.kind == kind && job.source == at) else {
+                continue;
+            };
+            let name = Some(at.to_owned());
+            match kind {
+                JobKind::Cleanse => chain.cleanse = name,
+                JobKind::Standardize => chain.standardize = name,
+                JobKind::Quality => chain.quality = name,
+                JobKind::Stage => chain.key.clone_from(&job.key),
+                JobKind::Ingest | JobKind::Dedup => {}
+            }
+            if !job.key.is_empty() {
+                chain.keys.push((job.place.clone(), job.key.clone()));
+            }
+            at = &job.target;
+        }
+        Ok(chain)
     }
 }
 

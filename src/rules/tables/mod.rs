@@ -5,30 +5,48 @@
 //! Does not belong here: where chunks come from, where passed and rejected records go, queries over whole tables.
 #![doc = include_str!("REFERENCE.md")]
 
+mod apply;
 mod bounds;
 mod cast;
+mod cell;
+mod cleaning;
 mod cleansing;
 mod column_type;
 mod compatibility;
+mod compile;
+mod compile_quality;
+mod condition;
 mod date_pattern;
 mod dates;
 mod email;
 mod jobs;
+mod judge;
+mod key;
+mod known;
 mod load;
 mod mapping;
 mod money;
 mod phone;
 mod place;
 mod quality;
+mod rule;
+mod seen;
 mod severity;
 mod sheet;
 mod sources;
+mod status;
 
+pub use apply::{Cleaned, Rejected};
+pub use cleaning::{Cleaning, Query};
 pub use column_type::ColumnType;
 pub use compatibility::Compatibility;
 pub use jobs::{Job, JobKind};
+pub use known::{Known, Parent};
 pub use load::RuleTables;
 pub use place::Place;
 pub use quality::Class;
+pub use rule::Rule;
+pub use seen::{Counts, Seen};
 pub use severity::{Severity, Threshold};
 pub use sources::{Source, SourceFormat};
+pub use status::{RuleOutcome, Status};
