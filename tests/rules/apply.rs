@@ -301,6 +301,43 @@ fn dates_that_can_be_read_in_two_ways_need_evidence() {
 }
 
 #[test]
+fn a_value_that_is_null_after_a_warning_is_still_missing() {
+    let rules = Rules {
+        cleansing: "t,n,cast:integer,1,Y,warn\n",
+        quality: "t,n,NOT_NULL,,no n,Y,,\n",
+        ..Rules::default()
+    };
+    let (cleaning, cleaned, _) = clean(rules, &[("n", &["1", "x"])]);
+    assert_eq!(rejected(&cleaning, &cleaned), [(1, "no n".to_owned())]);
+}
+
+#[test]
+fn an_error_never_shows_a_value() {
+    let rules = Rules {
+        quality: "t,a,CUSTOM_EXPR,CAST(a AS BIGINT) > 0 AND b > 0,,Y,,\n",
+        ..Rules::default()
+    };
+    let cleaning = rules.compile(&["a", "b"]).expect("compiles");
+    let apply = |columns: &[(&str, &[&str])]| {
+        let result = cleaning.apply(&chunk(columns), &Known::default(), &mut Seen::default());
+        result.expect_err("fails").to_string()
+    };
+    let error = apply(&[("a", &["secret"]), ("b", &["1"])]);
+    assert!(error.contains("failed on a value"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+    assert_eq!(apply(&[("a", &["1"])]), "column `b` is missing");
+}
+
+#[test]
+fn a_cleaning_can_go_to_another_thread() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let cleaning = Rules::default().compile(&["a"]).expect("compiles");
+    is_shared(&cleaning);
+    is_shared(&Seen::default());
+    is_shared(&Known::default());
+}
+
+#[test]
 fn queries_are_for_the_warehouse() {
     let rules = Rules {
         quality: "t,,CUSTOM_SQL,SELECT id FROM t GROUP BY id HAVING COUNT(*) > 3,too many,Y,warn,10%\n",

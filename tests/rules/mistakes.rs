@@ -90,3 +90,22 @@ fn a_column_cannot_be_there_twice() {
         &["t: column `a` is there twice"],
     );
 }
+
+#[test]
+fn a_relationship_names_a_table_and_columns_that_are_there() {
+    let rules = Rules {
+        quality: "t,a,RELATIONSHIP,sites(id),,Y,,\nt,a,RELATIONSHIP,sites(idd),,Y,,\nt,a,RELATIONSHIP,places(id),,Y,,\n",
+        ..Rules::default()
+    };
+    let cleaning = rules.compile(&["a"]).expect("compiles");
+    let columns_of = |table: &str| (table == "sites").then(|| vec!["id".to_owned()]);
+    let problems = cleaning.check_parents(&columns_of);
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "dq_rule_config.csv:3: table `sites` has no column `idd`\n  hint: did you mean `id`?",
+            "dq_rule_config.csv:4: unknown table `places`",
+        ]
+    );
+}

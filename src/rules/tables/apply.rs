@@ -92,6 +92,7 @@ impl Cleaning {
 
     /// Cleanses, standardizes and judges a chunk of records. It has the table's columns in any order, as text, and perhaps others, which go
     /// along untouched. `seen` carries what is to be known of the chunks before. The result does not depend on where chunks are cut.
+    /// To be called from a thread that may block: polars does not run on those of an async runtime.
     ///
     /// # Errors
     /// When a column is missing or a rule fails as a whole; `seen` cannot be used any more then.
@@ -201,11 +202,13 @@ impl Cleaning {
                 rules[identity] = Some(judge.rule);
             }
         }
+        let mut row_keys = Vec::with_capacity(keys.len());
         for (row, fate) in (0..).zip(&mut fates) {
             let content = content(all.next_row());
-            let keys: Vec<_> = keys.iter_mut().map(Rows::next_key).collect();
+            row_keys.clear();
+            row_keys.extend(keys.iter_mut().map(Rows::next_key));
             let mut repeats = false;
-            for ((set, key), rule) in seen.sets.iter().zip(&keys).zip(&rules) {
+            for ((set, key), rule) in seen.sets.iter().zip(&row_keys).zip(&rules) {
                 let before = key.and_then(|key| set.get(&key));
                 repeats |= before == Some(&content);
                 let (Some(rule), Some(_)) = (*rule, key) else {
@@ -229,7 +232,7 @@ impl Cleaning {
                 *fate = Fate::Duplicate;
                 continue;
             }
-            for ((set, key), rule) in seen.sets.iter_mut().zip(&keys).zip(&rules) {
+            for ((set, key), rule) in seen.sets.iter_mut().zip(&row_keys).zip(&rules) {
                 let Some(key) = *key else { continue };
                 match rule {
                     // the first row with a key is the one others must not differ from

@@ -7,8 +7,10 @@ use super::compatibility::Compatibility;
 use super::dates::Evidence;
 use super::judge::{Judge, Judged};
 use super::known::Parent;
+use super::place::{Problems, unknown};
 use super::rule::Rule;
 use super::severity::Severity;
+use crate::base::{Error, Problem};
 
 /// What is done to the records of a table: cleanse, standardize, judge. Compiled once, applied to chunks of any size.
 #[derive(Debug)]
@@ -85,6 +87,29 @@ impl Cleaning {
     /// The keys that the caller must know for [`Cleaning::apply`], one set for each.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
+    }
+
+    /// The relationship rules whose table or columns are not there, as problems. `columns_of` gives the columns of a table that the caller
+    /// knows.
+    pub fn check_parents(&self, columns_of: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        for judge in &self.judges {
+            let Judged::Relationship { parent, .. } = judge.what else {
+                continue;
+            };
+            let (place, parent) = (&self.rules[judge.rule].place, &self.parents[parent]);
+            let table = &parent.table;
+            let Some(columns) = columns_of(table) else {
+                problems.add(place, &Error::new(format!("unknown table `{table}`")));
+                continue;
+            };
+            for name in parent.columns.iter().filter(|name| !columns.contains(name)) {
+                let message = format!("table `{table}` has no column `{name}`");
+                let known = columns.iter().map(String::as_str);
+                problems.add(place, &unknown(message, name, known));
+            }
+        }
+        problems.0
     }
 
     /// The rules that look at whole tables and must be run where those are.

@@ -15,6 +15,7 @@ use super::condition::{Condition, Said};
 use super::key::{Rows, text_of};
 use super::known::Known;
 use super::seen::Tally;
+use super::severity::Severity;
 use crate::base::{Error, Result};
 
 /// A quality rule, compiled. Columns are numbers.
@@ -75,7 +76,7 @@ pub(super) struct Judging<'a> {
     texts: Vec<OnceCell<StringChunked>>,
     pub failures: Vec<Failure>,
     pub tallies: Vec<Tally>,
-    /// For each column the rows of which the value did not fit; it is null and yet not missing.
+    /// For each column the rows that are rejected since their value did not fit: it is null now, and was not missing.
     pub unfit: Vec<HashSet<u32>>,
 }
 
@@ -88,14 +89,13 @@ impl<'a> Judging<'a> {
         tallies: Vec<Tally>,
     ) -> Self {
         let mut unfit = vec![HashSet::new(); cleaning.columns.len()];
-        // the original pipeline takes them for missing
-        if cleaning.compatibility == Compatibility::Corrected {
-            for failure in &failures {
-                let rule = &cleaning.rules[failure.rule];
-                let column = rule.columns.first();
-                if let Some(column) = column.and_then(|name| cleaning.place_of(name)) {
-                    unfit[column].insert(failure.row);
-                }
+        for failure in &failures {
+            let rule = &cleaning.rules[failure.rule];
+            let column = rule.columns.first();
+            if rule.severity == Severity::Error
+                && let Some(column) = column.and_then(|name| cleaning.place_of(name))
+            {
+                unfit[column].insert(failure.row);
             }
         }
         Self {
@@ -125,6 +125,17 @@ impl<'a> Judging<'a> {
             .collect()
     }
 
+    /// Whether each value of a column is there: neither null nor empty.
+    fn is_there(&self, column: usize) -> Vec<bool> {
+        let values = &self.frame.columns()[column];
+        if let Ok(texts) = values.str() {
+            let is_there = texts.iter().map(|t| t.is_some_and(|t| !t.is_empty()));
+            return is_there.collect();
+        }
+        let is_there = values.is_not_null();
+        is_there.iter().map(|value| value == Some(true)).collect()
+    }
+
     /// Asks `judge` about every record; rules of uniqueness and queries are asked elsewhere.
     ///
     /// # Errors
@@ -134,9 +145,10 @@ impl<'a> Judging<'a> {
         match &judge.what {
             Judged::NotNull(column) | Judged::Completeness(column) => {
                 let unfit = &self.unfit[*column];
-                for (row, text) in (0..).zip(self.text(*column)?.iter()) {
-                    if text.is_some() || !unfit.contains(&row) {
-                        asked.hear(row, text.is_some_and(|text| !text.is_empty()));
+                let is_there = self.is_there(*column);
+                for (row, is_there) in (0..).zip(is_there) {
+                    if is_there || !unfit.contains(&row) {
+                        asked.hear(row, is_there);
                     }
                 }
             }

@@ -41,16 +41,17 @@ impl Hasher for Hashed {
     }
 }
 
-/// The key of `parts`; `None` when one is null.
+/// The key of `parts`; `None` when one is null. All of them are taken, also after a null.
 pub(super) fn key<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> Option<Key> {
     let (mut one, mut other) = (DefaultHasher::new(), DefaultHasher::new());
+    let mut whole = true;
     1u8.hash(&mut other);
     for part in parts {
-        let part = part?;
+        whole &= part.is_some();
         part.hash(&mut one);
         part.hash(&mut other);
     }
-    Some(Key(one.finish(), other.finish()))
+    whole.then(|| Key(one.finish(), other.finish()))
 }
 
 /// A digest of all of `parts`, null or not.
@@ -122,9 +123,7 @@ impl<'a> Rows<'a> {
 
     /// The key of the next row; every call is one row.
     pub fn next_key(&mut self) -> Option<Key> {
-        // all of them step, also after a null
-        let parts: Vec<Option<&str>> = self.next_row().collect();
-        key(parts.into_iter())
+        key(self.next_row())
     }
 
     /// The texts of the next row.
