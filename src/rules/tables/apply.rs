@@ -5,6 +5,7 @@ use polars::prelude::*;
 use super::cast::Values;
 use super::cell::{Done, Why};
 use super::cleaning::{Cleaning, ColumnPlan};
+use super::cleansing::Cleanse;
 use super::dates::Evidence;
 use super::judge::{Failure, Judged, Judging};
 use super::key::{Rows, column, content};
@@ -60,9 +61,7 @@ impl Cleaning {
     fn witness(&self, chunk: &DataFrame, evidence: &mut [Evidence]) -> Result<()> {
         for (name, plan) in self.columns.iter().zip(&self.plans) {
             for (number, step) in plan.steps.iter().enumerate() {
-                let (Some(index), super::cleansing::Cleanse::Dates(formats)) =
-                    (step.evidence, &step.what)
-                else {
+                let (Some(index), Cleanse::Dates(formats)) = (step.evidence, &step.what) else {
                     continue;
                 };
                 let texts = as_text(column(chunk, name)?)?;
@@ -82,7 +81,7 @@ impl Cleaning {
                         done == Done::Kept
                     });
                     if kept {
-                        formats.witness(&scratch, group, &mut evidence[index])?;
+                        formats.witness(scratch.trim(), group, &mut evidence[index])?;
                     }
                 }
             }

@@ -128,13 +128,17 @@ impl Cleanse {
                 }
             }
             Self::Date(pattern) => {
-                return match pattern.read(text) {
+                let read = match compatibility {
+                    Compatibility::Corrected => pattern.read(text.trim()),
+                    Compatibility::Source => pattern.read(text),
+                };
+                return match read {
                     Some(time) => put_time(text, time, pattern.has_time()),
                     None => Done::Failed(Why::BadDate),
                 };
             }
             Self::Dates(formats) => {
-                return match formats.read(text, group, evidence) {
+                return match formats.read(text.trim(), group, evidence) {
                     Read::Time(time) => put_time(text, time, formats.has_time()),
                     Read::Bad => Done::Failed(Why::BadDate),
                     Read::Ambiguous => Done::Failed(Why::AmbiguousDate),
@@ -246,6 +250,10 @@ impl Standards {
 
 #[cfg(test)]
 mod tests {
+    use super::super::date_pattern::DatePattern;
+    use super::super::dates::DateFormats;
+    use super::super::money::Money;
+    use super::super::phone::Phone;
     use super::*;
 
     fn applied(what: &Cleanse, text: &str, compatibility: Compatibility) -> String {
@@ -292,6 +300,56 @@ mod tests {
             let mut value = text.to_owned();
             standards.apply(&mut value, Compatibility::Corrected);
             assert_eq!(value, expected);
+        }
+    }
+
+    /// Every kind that takes any text, with something it can do.
+    fn kinds() -> Vec<Cleanse> {
+        let regex = regex::Regex::new("[0-9]+").expect("regex");
+        let formats = "dd/MM/yyyy|MM/dd/yyyy|d MMM yy";
+        let pattern = "EEE, dd MMMM yyyy hh:mm:ss.SSS a XXX";
+        vec![
+            Cleanse::Trim,
+            Cleanse::Upper,
+            Cleanse::Lower,
+            Cleanse::InitCap,
+            Cleanse::RemoveSpecial,
+            Cleanse::Email,
+            Cleanse::Replace(regex, "$0$0".to_owned()),
+            Cleanse::Date(DatePattern::parse(pattern).expect("pattern")),
+            Cleanse::Dates(DateFormats::parse(formats).expect("formats")),
+            Cleanse::Money(Money::parse("EUR").expect("money")),
+            Cleanse::Money(Money::parse("USD;decimal=,;scale=0").expect("money")),
+            Cleanse::Phone(Phone::parse("ES").expect("phone")),
+            Cleanse::Phone(Phone::parse("US").expect("phone")),
+            Cleanse::Cast(ColumnType::Integer),
+            Cleanse::Cast(ColumnType::Float),
+            Cleanse::Cast(ColumnType::Decimal(3)),
+            Cleanse::Cast(ColumnType::Date),
+            Cleanse::Cast(ColumnType::Timestamp),
+        ]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_much(
+            text in proptest::prop_oneof![
+                proptest::prelude::any::<String>(),
+                "[0-9+() .,x€$'/:;-]{0,24}",
+                "[ -~]{0,24}",
+            ],
+        ) {
+            for compatibility in [Compatibility::Corrected, Compatibility::Source] {
+                for kind in kinds() {
+                    let mut value = text.clone();
+                    let done = kind.apply(&mut value, compatibility, "", &Evidence::default());
+                    // what a conversion makes, it makes of it again
+                    if let (Done::Kept, Cleanse::Cast(to)) = (done, &kind) {
+                        proptest::prop_assert_eq!(canonical(&value, *to), Some(value.clone()));
+                    }
+                }
+                Standards { phone: true, ..Standards::default() }.apply(&mut text.clone(), compatibility);
+            }
         }
     }
 }

@@ -27,13 +27,7 @@ impl Cleaning {
         table: &str,
         columns: &[String],
     ) -> Result<Self, Vec<Problem>> {
-        let chain = tables.chain(table).map_err(|error| {
-            let place = Place {
-                file: super::jobs::FILE.into(),
-                line: 0,
-            };
-            vec![place.problem(&error)]
-        })?;
+        let chain = tables.chain(table).map_err(|problem| vec![problem])?;
         let mut compiler = Compiler {
             columns,
             problems: Problems::default(),

@@ -9,7 +9,7 @@ use super::known::Parent;
 use super::load::{Chain, RuleTables};
 use super::quality::{Quality, QualityRule};
 use super::rule::Rule;
-use super::severity::Threshold;
+use super::severity::{Severity, Threshold};
 use crate::base::Error;
 
 impl Compiler<'_> {
@@ -94,10 +94,7 @@ impl Compiler<'_> {
                     parent: self.parent(parent),
                 }
             }
-            Quality::Unique => {
-                self.cleaning.identities.push(rule.columns.clone());
-                Judged::Unique(self.cleaning.identities.len() - 1)
-            }
+            Quality::Unique => Judged::Unique(self.identity(rule)),
             Quality::Freshness(age) => {
                 if !matches!(to, ColumnType::Date | ColumnType::Timestamp) {
                     let error = Error::new(format!(
@@ -111,6 +108,17 @@ impl Compiler<'_> {
             }
             Quality::Sql(sql) => Judged::Sql(sql.clone()),
         })
+    }
+
+    /// The number of the columns that must not come twice. Those of the table's key are watched already.
+    fn identity(&mut self, rule: &QualityRule) -> usize {
+        let identities = &mut self.cleaning.identities;
+        let is_key = !self.cleaning.key.is_empty() && self.cleaning.key == rule.columns;
+        if is_key && rule.severity == Severity::Error {
+            return 0;
+        }
+        identities.push(rule.columns.clone());
+        identities.len() - 1
     }
 
     fn check_bounds(&mut self, rule: &QualityRule, bounds: &Bounds, to: ColumnType) {

@@ -375,4 +375,25 @@ mod tests {
             );
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_back(seconds in 0i64..4_102_444_800, micros in 0u32..1_000_000) {
+            let time = chrono::DateTime::from_timestamp(seconds, micros * 1000).expect("time");
+            let time = time.naive_utc();
+            for (pattern, written) in [
+                ("yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "%Y-%m-%dT%H:%M:%S%.6f+00:00"),
+                ("EEEE d MMMM yyyy hh:mm:ss a SSSSSS", "%A %-d %B %Y %I:%M:%S %p %6f"),
+                ("ddMMyyyyHmmss SSSSSS", "%d%m%Y%-H%M%S %6f"),
+            ] {
+                // digits without a sign between them must be two by two
+                if pattern.contains("yyyyH") && time.format("%H").to_string().starts_with('0') {
+                    continue;
+                }
+                let read = DatePattern::parse(pattern).expect(pattern);
+                let text = time.format(written).to_string();
+                proptest::prop_assert_eq!(read.read(&text), Some(time), "{} {}", pattern, text);
+            }
+        }
+    }
 }

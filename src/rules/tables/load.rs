@@ -10,7 +10,7 @@ use super::mapping::{self, Mapping};
 use super::place::{Place, Problems, unknown};
 use super::quality::{self, Quality, QualityRule};
 use super::sources::{self, Source};
-use crate::base::{Error, Problem, Result};
+use crate::base::{Error, Problem, Result, nearest};
 
 const FILES: [&str; 5] = [
     sources::FILE,
@@ -194,8 +194,8 @@ impl RuleTables {
     ///
     /// # Errors
     /// When there are jobs and none begins with it.
-    pub(super) fn chain(&self, table: &str) -> Result<Chain> {
-        if self.jobs.is_empty() {
+    pub(super) fn chain(&self, table: &str) -> Result<Chain, Problem> {
+        let Some(first) = self.jobs.first() else {
             let name = Some(table.to_owned());
             return Ok(Chain {
                 cleanse: name.clone(),
@@ -203,10 +203,15 @@ impl RuleTables {
                 quality: name,
                 ..Chain::default()
             });
-        }
+        };
         if !self.jobs.iter().any(|job| job.source == table) {
             let known = self.sources.iter().map(|source| source.table.as_str());
-            return Err(unknown(format!("unknown table `{table}`"), table, known));
+            let message = format!("unknown table `{table}`, no job reads it");
+            let place = Place {
+                line: 0,
+                ..first.place.clone()
+            };
+            return Err(place.problem(&unknown(message, table, known)));
         }
         let mut chain = Chain::default();
         let mut at = table;
@@ -245,6 +250,10 @@ fn strangers(
         if FILES.contains(name) {
             found = true;
         } else if name.ends_with(".csv") && !name.contains('/') && !used.contains(*name) {
+            // in the DAG's own folder other CSV files are at home
+            if prefix.is_empty() && nearest(name, FILES).is_none() {
+                continue;
+            }
             let place = Place {
                 file: format!("{prefix}{name}").into(),
                 line: 0,
@@ -290,7 +299,13 @@ mod tests {
             ("pipeline_config.csv", SOURCES),
             ("main_pipeline_config.csv", JOBS),
         ]);
-        let chain = tables.expect("loads").chain("notes").expect("chain");
+        let tables = tables.expect("loads");
+        let problem = tables.chain("noets").expect_err("unknown").to_string();
+        assert_eq!(
+            problem,
+            "rules/main_pipeline_config.csv: unknown table `noets`, no job reads it\n  hint: did you mean `notes`?"
+        );
+        let chain = tables.chain("notes").expect("chain");
         assert_eq!(chain.cleanse.as_deref(), Some("notes"));
         assert_eq!(chain.standardize, None);
         assert_eq!(chain.quality.as_deref(), Some("clean_notes"));
