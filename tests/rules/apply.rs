@@ -259,6 +259,27 @@ fn a_key_comes_once_over_all_chunks() {
 }
 
 #[test]
+fn a_record_that_repeats_its_key_and_content_is_a_duplicate_and_one_that_differs_passes() {
+    let rules = Rules {
+        cleansing: "t,a,trim,1,Y,\n",
+        key: "a",
+        ..Rules::default()
+    };
+    let cleaning = rules.compile(&["a", "b"]).expect("compiles");
+    assert_eq!(cleaning.key(), ["a"]);
+    let mut seen = Seen::default();
+    let chunk = chunk(&[
+        ("a", &["1", " 1", "1", "1", "null", "null"]),
+        ("b", &["x", "x", "y", "x", "x", "x"]),
+    ]);
+    let cleaned = cleaning.apply(&chunk, &Known::default(), &mut seen);
+    let cleaned = cleaned.expect("applies");
+    // the later delivery stays, so that the first value, come again, is news; what has no key repeats nothing
+    assert_eq!(cleaned.passed_rows, [0, 2, 3, 4, 5]);
+    assert_eq!(cleaned.duplicates, [1]);
+}
+
+#[test]
 fn dates_that_can_be_read_in_two_ways_need_evidence() {
     let rules = Rules {
         cleansing: "t,d,date_formats:dd/MM/yyyy|MM/dd/yyyy;by=site,1,Y,\n",
@@ -364,6 +385,7 @@ fn what_the_original_did_can_be_had() {
         values: "t,phone,__TRIGGER__,__STD_PHONE_LOGIC__,,Y\n",
         quality: "t,n,CUSTOM_EXPR,n >= 0,n,Y,,\nt,d,NOT_NULL,,no day,Y,,\nt,name,NOT_NULL,,no name,N,,\n",
         compatibility: Compatibility::Source,
+        key: "",
     };
     let columns: &[(&str, &[&str])] = &[
         ("d", &["2025-03-17", "17/03/2025", "2025-03-17"]),

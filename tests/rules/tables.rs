@@ -18,17 +18,31 @@ pub struct Rules<'a> {
     pub values: &'a str,
     pub quality: &'a str,
     pub compatibility: Compatibility,
+    /// With columns here the table goes through jobs: its rows are staged by this key.
+    pub key: &'a str,
 }
+
+const JOBS: &str = "layer,job_typ,source,target,catalog_name,schema_name,ref_table,seq_no,is_active\n\
+    silver,cleanse,t,t1,c,s,cleansing_rules,1,Y\nsilver,std,t1,t2,c,s,ref_data,1,Y\nsilver,dq,t2,t3,c,s,dq_rule_config,1,Y\n";
 
 impl Rules<'_> {
     pub fn load(&self) -> Result<RuleTables, Vec<Problem>> {
-        let files: Vec<(&str, Arc<str>)> = [
-            ("cleansing_rules.csv", CLEANSING, self.cleansing),
-            ("ref_data.csv", VALUES, self.values),
-            ("dq_rule_config.csv", QUALITY, self.quality),
-        ]
-        .map(|(name, header, lines)| (name, format!("{header}{lines}").into()))
-        .to_vec();
+        let (values, quality) = match self.key {
+            "" => (self.values.to_owned(), self.quality.to_owned()),
+            _ => (renamed(self.values, "t1"), renamed(self.quality, "t2")),
+        };
+        let mut files: Vec<(&str, Arc<str>)> = vec![
+            (
+                "cleansing_rules.csv",
+                format!("{CLEANSING}{}", self.cleansing).into(),
+            ),
+            ("ref_data.csv", format!("{VALUES}{values}").into()),
+            ("dq_rule_config.csv", format!("{QUALITY}{quality}").into()),
+        ];
+        if !self.key.is_empty() {
+            let jobs = format!("{JOBS}silver,stage,t3,t4,c,s,\"{}\",1,Y\n", self.key);
+            files.push(("main_pipeline_config.csv", jobs.into()));
+        }
         let files = files.iter().map(|(name, text)| (*name, text));
         RuleTables::load("", files, self.compatibility)
     }
@@ -39,6 +53,14 @@ impl Rules<'_> {
         let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         Cleaning::compile(&tables, "t", &columns).map_err(text)
     }
+}
+
+/// Lines of rules for table `t`, for table `name`.
+fn renamed(lines: &str, name: &str) -> String {
+    lines
+        .lines()
+        .map(|line| line.replacen("t,", &format!("{name},"), 1) + "\n")
+        .collect()
 }
 
 /// A chunk: a column's name and its values, the word `null` for null.
