@@ -233,10 +233,11 @@ impl Cleaning {
             }
             for ((set, key), rule) in seen.sets.iter_mut().zip(&row_keys).zip(&rules) {
                 let Some(key) = *key else { continue };
-                match rule {
+                if rule.is_some() {
                     // the first row with a key is the one others must not differ from
-                    Some(_) => drop(set.entry(key).or_insert(content)),
-                    None => drop(set.insert(key, content)),
+                    set.entry(key).or_insert(content);
+                } else {
+                    set.insert(key, content);
                 }
             }
         }

@@ -64,25 +64,33 @@ fn date(text: &str) -> Option<NaiveDate> {
 
 /// A plain decimal number with exactly `scale` decimals; `None` when it has more that count.
 fn decimal(text: &str, scale: usize) -> Option<String> {
-    let (sign, number) = match text.strip_prefix('-') {
-        Some(number) => ("-", number),
-        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    let (negative, number) = match text.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    decimal_text(negative, whole, decimals, scale)
+}
+
+/// The number of these digits with exactly `scale` decimals; `None` when they are no digits, or there are more than there may be.
+pub(super) fn decimal_text(
+    negative: bool,
+    whole: &str,
+    decimals: &str,
+    scale: usize,
+) -> Option<String> {
     let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if !is_number(whole) || !is_number(decimals) || whole.len() + decimals.len() == 0 {
         return None;
     }
     let decimals = decimals.trim_end_matches('0');
-    if decimals.len() > scale {
+    let whole = whole.trim_start_matches('0');
+    if decimals.len() > scale || whole.len() + scale > ColumnType::MOST_DIGITS {
         return None;
     }
-    let whole = whole.trim_start_matches('0');
+    let is_zero = whole.is_empty() && decimals.is_empty();
     let whole = if whole.is_empty() { "0" } else { whole };
-    let sign = match whole == "0" && decimals.is_empty() {
-        true => "",
-        false => sign,
-    };
+    let sign = if negative && !is_zero { "-" } else { "" };
     Some(match scale {
         0 => format!("{sign}{whole}"),
         _ => format!("{sign}{whole}.{decimals:0<scale$}"),
@@ -175,6 +183,11 @@ mod tests {
             (ColumnType::Decimal(0), "12.0", Some("12")),
             (ColumnType::Decimal(2), ".", None),
             (ColumnType::Decimal(2), "1,5", None),
+            (
+                ColumnType::Decimal(2),
+                "1000000000000000000000000000000000000",
+                None,
+            ),
         ] {
             let value = canonical(text, to);
             assert_eq!(value.as_deref(), expected, "{to} {text}");

@@ -17,8 +17,14 @@ pub enum ColumnType {
     Date,
     /// An instant in UTC, to the microsecond.
     Timestamp,
-    /// An exact number with this many decimals. A frame carries it as text, `-1234.50`, so that no digit is lost.
+    /// An exact number with this many decimals, of at most [`ColumnType::MOST_DIGITS`] digits. A frame carries it as text, `-1234.50`, so that
+    /// no digit is lost.
     Decimal(u8),
+}
+
+impl ColumnType {
+    /// Digits of a decimal number, those after the point included: as many as warehouses can hold.
+    pub const MOST_DIGITS: usize = 38;
 }
 
 impl fmt::Display for ColumnType {

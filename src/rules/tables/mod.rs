@@ -3,6 +3,12 @@
 //!
 //! Belongs here: reading the tables with every problem at once, and applying them to bounded chunks.
 //! Does not belong here: where chunks come from, where passed and rejected records go, queries over whole tables.
+//!
+//! [`RuleTables::load`] reads a folder. [`Cleaning::compile`] fits what it says about a table to the table's columns. When it
+//! [`needs_survey`](Cleaning::needs_survey), all chunks go through [`Cleaning::survey`] first. Then each goes through [`Cleaning::apply`], with the keys of the
+//! tables that it [refers to](Cleaning::parents) in [`Known`], and with [`Seen`], which carries what the chunks before have shown.
+//! At the end [`Cleaning::statuses`] says how each rule did, and [`Cleaning::queries`] are left for the warehouse.
+//!
 #![doc = include_str!("REFERENCE.md")]
 
 mod apply;

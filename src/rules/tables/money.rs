@@ -1,5 +1,6 @@
 //! Amounts of money as people write them, `$1,234.50` or `1.234,50 €`, to exact decimal text.
 
+use super::cast::decimal_text;
 use crate::base::{Error, Result};
 
 /// Symbols and the currencies they may stand for.
@@ -135,22 +136,10 @@ impl Money {
         let Some(whole) = ungrouped(whole, decimal) else {
             return Amount::Bad;
         };
-        let decimals = decimals.trim_end_matches('0');
-        let scale = usize::from(self.scale);
-        let is_bad = decimals.len() > scale
-            || !decimals.bytes().all(|b| b.is_ascii_digit())
-            || (whole.is_empty() && decimals.is_empty());
-        if is_bad {
-            return Amount::Bad;
+        match decimal_text(negative, &whole, decimals, usize::from(self.scale)) {
+            Some(amount) => Amount::Text(amount),
+            None => Amount::Bad,
         }
-        let whole = whole.trim_start_matches('0');
-        let whole = if whole.is_empty() { "0" } else { whole };
-        let is_zero = whole == "0" && decimals.is_empty();
-        let sign = if negative && !is_zero { "-" } else { "" };
-        Amount::Text(match scale {
-            0 => format!("{sign}{whole}"),
-            _ => format!("{sign}{whole}.{decimals:0<scale$}"),
-        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a failed rule does to a record, and how many failures a rule bears.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::sheet::Record;
@@ -75,6 +77,14 @@ impl Threshold {
         Ok(threshold)
     }
 
+    /// What a column bears of which at least `percent` of the values must be there.
+    pub(super) const fn of_completeness(percent: f64) -> Self {
+        Self {
+            count: None,
+            percent: Some(100.0 - percent),
+        }
+    }
+
     /// Whether `failed` of `checked` is within the limits.
     pub fn bears(&self, failed: u64, checked: u64) -> bool {
         let share = failed as f64 * 100.0;
@@ -85,8 +95,40 @@ impl Threshold {
     }
 }
 
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.count, self.percent) {
+            (Some(count), Some(percent)) => write!(f, "{count}, {percent}%"),
+            (Some(count), None) => write!(f, "{count}"),
+            (None, Some(percent)) => write!(f, "{percent}%"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
 /// A percentage between 0 and 100, written with its sign.
 pub(super) fn percent(text: &str) -> Option<f64> {
     let number: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
     (0.0..=100.0).contains(&number).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_limits_hold() {
+        let both = Threshold {
+            count: Some(5),
+            percent: Some(1.0),
+        };
+        assert_eq!(both.to_string(), "5, 1%");
+        for (failed, checked, bears) in [(5, 500, true), (6, 5000, false), (5, 499, false)] {
+            assert_eq!(both.bears(failed, checked), bears, "{failed} of {checked}");
+        }
+        assert!(!Threshold::NONE.bears(1, 1000));
+        assert_eq!(Threshold::of_completeness(95.0).to_string(), "5%");
+        assert_eq!(percent("100.5%"), None);
+        assert_eq!(percent("nan%"), None);
+    }
 }

@@ -9,7 +9,6 @@ use super::cleaning::Cleaning;
 use super::judge::Judged;
 use super::rule::Rule;
 use super::seen::Seen;
-use super::severity::Threshold;
 
 /// How a rule ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -26,7 +25,7 @@ pub enum RuleOutcome {
 }
 
 /// What a rule said over all chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Number of the rule.
     pub rule: usize,
@@ -96,14 +95,4 @@ fn is_old(newest: i64, age: Duration, at: DateTime<Utc>) -> bool {
         .ok()
         .and_then(|age| at.checked_sub_signed(age));
     limit.is_some_and(|limit| newest < limit.timestamp_micros())
-}
-
-impl Threshold {
-    /// What a column bears of which at least `percent` of the values must be there.
-    pub(super) const fn of_completeness(percent: f64) -> Self {
-        Self {
-            count: None,
-            percent: Some(100.0 - percent),
-        }
-    }
 }
