@@ -227,7 +227,9 @@ impl Compiler<'_> {
         if to == ColumnType::Text || canonical(value, to).as_deref() == Some(value) {
             return;
         }
-        let error = Error::new(format!("`{value}` is not {to}, as column `{column}` is"));
+        let error = Error::new(format!(
+            "`{value}` does not fit column `{column}`, which is {to}"
+        ));
         let error = match canonical(value, to) {
             Some(right) => error.hint(format!("written `{right}`")),
             None => error,

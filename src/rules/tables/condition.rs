@@ -89,7 +89,13 @@ impl Condition {
             let answer = scope.spawn(|| self.evaluate(&frame).map(drop));
             answer.join()
         });
-        tried.unwrap_or_else(|_| Err(Error::new("the condition cannot be tried out")))
+        let tried = tried.unwrap_or_else(|_| Err(Error::new("the condition cannot be tried out")));
+        tried.map_err(|error| match error.hint_text() {
+            Some(_) => error,
+            None => error.hint(
+                "in a condition a column is text or a number, not both; a `cast` rule gives it a type",
+            ),
+        })
     }
 
     /// What it says of each record of `frame`.
