@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use galen::base::sha256;
+use galen::dag::DagFiles;
 use galen::rules::tables::{
     Cleaning, Compatibility, JobKind, Known, RuleOutcome, RuleTables, Seen, SourceFormat,
 };
@@ -21,15 +21,14 @@ const FOLDER: &str = "pharma/configs";
 
 fn tables(compatibility: Compatibility) -> Option<RuleTables> {
     let folder = shared_data(FOLDER)?;
-    let mut files: Vec<(String, Arc<str>)> = Vec::new();
+    let mut files = DagFiles::default();
     for entry in std::fs::read_dir(folder).expect("folder") {
         let path = entry.expect("entry").path();
         let name = path.file_name().expect("name").to_string_lossy();
         let text = std::fs::read_to_string(&path).expect("text");
-        files.push((format!("rules/{name}"), text.into()));
+        files.insert(format!("rules/{name}"), text);
     }
-    let files = files.iter().map(|(path, text)| (path.as_str(), text));
-    let tables = RuleTables::load("rules", files, compatibility);
+    let tables = RuleTables::load("rules", files.iter(), compatibility);
     Some(tables.unwrap_or_else(|problems| panic!("{problems:#?}")))
 }
 

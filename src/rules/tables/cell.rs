@@ -344,8 +344,14 @@ mod tests {
                     let mut value = text.clone();
                     let done = kind.apply(&mut value, compatibility, "", &Evidence::default());
                     // what a conversion makes, it makes of it again
-                    if let (Done::Kept, Cleanse::Cast(to)) = (done, &kind) {
-                        proptest::prop_assert_eq!(canonical(&value, *to), Some(value.clone()));
+                    let converts = matches!(
+                        kind,
+                        Cleanse::Cast(_) | Cleanse::Money(_) | Cleanse::Phone(_) | Cleanse::Email
+                    );
+                    if converts && done == Done::Kept {
+                        let once = value.clone();
+                        let done = kind.apply(&mut value, compatibility, "", &Evidence::default());
+                        proptest::prop_assert_eq!((done, value), (Done::Kept, once), "{:?}", kind);
                     }
                 }
                 Standards { phone: true, ..Standards::default() }.apply(&mut text.clone(), compatibility);
