@@ -10,6 +10,7 @@ mod fire;
 mod generate;
 mod operators;
 mod records;
+mod rules;
 mod sources;
 mod store;
 mod support;

@@ -149,7 +149,8 @@ fn date_of(days: i32) -> Option<NaiveDate> {
     NaiveDate::from_epoch_days(days)
 }
 
-fn boolean(text: &str) -> Option<Cell> {
+/// True or false, as databases and people write them.
+pub fn boolean(text: &str) -> Option<Cell> {
     match text {
         "true" | "True" | "TRUE" | "t" | "1" => Some(Cell::Boolean(true)),
         "false" | "False" | "FALSE" | "f" | "0" => Some(Cell::Boolean(false)),
@@ -158,7 +159,7 @@ fn boolean(text: &str) -> Option<Cell> {
 }
 
 /// RFC 3339, or a local form without an offset, which is taken as UTC.
-fn timestamp(text: &str) -> Option<Cell> {
+pub fn timestamp(text: &str) -> Option<Cell> {
     let exact = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
     let naive = || {
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]

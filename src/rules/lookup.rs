@@ -62,6 +62,14 @@ impl Lookup {
         let row = self.rows.get(key)?;
         self.values[row * self.width + value].as_deref()
     }
+
+    /// Every key that has a first value, with it.
+    pub fn into_pairs(mut self) -> HashMap<String, String> {
+        let (rows, width) = (std::mem::take(&mut self.rows), self.width);
+        rows.into_iter()
+            .filter_map(|(key, row)| Some((key, self.values.get_mut(row * width)?.take()?)))
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! From staged text to typed rows: the language of `targets/*.yaml`, compiled once and applied to batches with polars.
+//! From text to typed rows: the language of `targets/*.yaml` for operational tables, and rule tables ([`tables`]) for any table; both are
+//! compiled once and applied to batches with polars.
 //!
 //! Belongs here: what a value means and whether it is acceptable, decided from the batch alone.
 //! Does not belong here: databases, and what is already in a table.
@@ -15,6 +16,7 @@ mod scope;
 mod shape;
 mod spec;
 mod step;
+pub mod tables;
 
 pub use compile::FILLED;
 pub use expression::{NAMESPACE, uuid5};

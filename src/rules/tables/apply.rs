@@ -1,0 +1,355 @@
+//! Applies the rules of a table to a chunk of its records.
+
+use polars::prelude::*;
+
+use super::cast::Values;
+use super::cell::{Done, Why};
+use super::cleaning::{Cleaning, ColumnPlan};
+use super::cleansing::Cleanse;
+use super::dates::Evidence;
+use super::judge::{Failure, Judged, Judging};
+use super::key::{Rows, column, content};
+use super::known::Known;
+use super::seen::{Counts, Seen, Tally};
+use super::severity::Severity;
+use crate::base::{Error, Result};
+use crate::rules::expression::as_text;
+
+/// What became of a chunk.
+#[derive(Debug)]
+pub struct Cleaned {
+    /// The records that passed, in their order: the table's columns first, in its order and with the types of [`Cleaning::columns`], then
+    /// the chunk's other columns as they came.
+    pub passed: DataFrame,
+    /// For each of them its row in the chunk.
+    pub passed_rows: Vec<u32>,
+    /// Rows of records that repeat one that passed.
+    pub duplicates: Vec<u32>,
+    /// Records that failed a rule of severity `error`, in their order, with all their reasons.
+    pub rejected: Vec<Rejected>,
+    /// What became of the chunk in numbers; they balance.
+    pub counts: Counts,
+}
+
+/// A record that cannot go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its row in the chunk.
+    pub row: u32,
+    /// Every rule of severity `error` that it fails: the rule's number and the word for what went wrong.
+    pub reasons: Vec<(usize, &'static str)>,
+}
+
+impl Cleaning {
+    /// Whether records must be looked at before they are cleaned, since values that can be read in several ways need evidence.
+    pub fn needs_survey(&self) -> bool {
+        !self.evidence.is_empty()
+    }
+
+    /// Takes evidence from a chunk. All chunks of a table must have been surveyed before the first is cleaned, or the result depends on
+    /// where chunks are cut; records of earlier runs too, if it shall not depend on when they came.
+    ///
+    /// # Errors
+    /// When a column is missing, or evidence would grow without bound.
+    pub fn survey(&mut self, chunk: &DataFrame) -> Result<()> {
+        let mut evidence = std::mem::take(&mut self.evidence);
+        let result = self.witness(chunk, &mut evidence);
+        self.evidence = evidence;
+        result
+    }
+
+    fn witness(&self, chunk: &DataFrame, evidence: &mut [Evidence]) -> Result<()> {
+        for (name, plan) in self.columns.iter().zip(&self.plans) {
+            for (number, step) in plan.steps.iter().enumerate() {
+                let (Some(index), Cleanse::Dates(formats)) = (step.evidence, &step.what) else {
+                    continue;
+                };
+                let texts = as_text(column(chunk, name)?)?;
+                let groups = self.groups(chunk, plan)?;
+                let mut groups = groups.iter().flat_map(|groups| groups.iter());
+                let mut scratch = String::new();
+                for text in texts.iter() {
+                    let group = groups.next().flatten().unwrap_or_default().trim();
+                    let Some(text) = text else { continue };
+                    scratch.clear();
+                    scratch.push_str(text);
+                    let kept = plan.steps[..number].iter().all(|before| {
+                        let none = &Evidence::default();
+                        let done = before
+                            .what
+                            .apply(&mut scratch, self.compatibility, group, none);
+                        done == Done::Kept
+                    });
+                    if kept {
+                        formats.witness(scratch.trim(), group, &mut evidence[index])?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cleanses, standardizes and judges a chunk of records. It has the table's columns in any order, as text, and perhaps others, which go
+    /// along untouched. `seen` carries what is to be known of the chunks before. The result does not depend on where chunks are cut.
+    /// To be called from a thread that may block: polars does not run on those of an async runtime.
+    ///
+    /// # Errors
+    /// When a column is missing or a rule fails as a whole; `seen` cannot be used any more then.
+    pub fn apply(&self, chunk: &DataFrame, known: &Known, seen: &mut Seen) -> Result<Cleaned> {
+        seen.fit(self);
+        let mut failures = Vec::new();
+        let mut tallies = vec![Tally::default(); self.rules.len()];
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for number in 0..self.columns.len() {
+            columns.push(self.cleanse(number, chunk, &mut failures, &mut tallies)?);
+        }
+        let frame = DataFrame::new(chunk.height(), columns)
+            .map_err(|error| Error::new("cleansed columns differ in length").because(error))?;
+        let mut judging = Judging::new(self, frame, failures, tallies);
+        for judge in &self.judges {
+            judging.ask(judge, known)?;
+        }
+        let fates = self.fates(&mut judging, seen)?;
+        self.finish(chunk, judging, &fates, seen)
+    }
+
+    /// Takes a column through its steps and its standardization.
+    fn cleanse(
+        &self,
+        number: usize,
+        chunk: &DataFrame,
+        failures: &mut Vec<Failure>,
+        tallies: &mut [Tally],
+    ) -> Result<Column> {
+        let (name, plan) = (&self.columns[number], &self.plans[number]);
+        let texts = as_text(column(chunk, name)?)?;
+        if plan.steps.is_empty() && plan.standards.is_none() {
+            return Ok(texts.with_name(name.as_str().into()).into_column());
+        }
+        let groups = self.groups(chunk, plan)?;
+        let mut groups = groups.iter().flat_map(|groups| groups.iter());
+        let mut values = Values::new(self.types[number].1, texts.len());
+        let mut scratch = String::new();
+        let no_evidence = Evidence::default();
+        for (row, text) in (0..).zip(texts.iter()) {
+            let group = groups.next().flatten().unwrap_or_default().trim();
+            let Some(text) = text else {
+                values.push(None);
+                continue;
+            };
+            scratch.clear();
+            scratch.push_str(text);
+            let mut done = Done::Kept;
+            for step in &plan.steps {
+                let evidence = step.evidence.map_or(&no_evidence, |at| &self.evidence[at]);
+                done = step
+                    .what
+                    .apply(&mut scratch, self.compatibility, group, evidence);
+                if let Some(rule) = step.rule {
+                    tallies[rule].checked += 1;
+                    if let Done::Failed(why) = done {
+                        tallies[rule].failed += 1;
+                        failures.push(Failure { row, rule, why });
+                    }
+                }
+                if done != Done::Kept {
+                    break;
+                }
+            }
+            if done != Done::Kept {
+                values.push(None);
+                continue;
+            }
+            if let Some(standards) = &plan.standards {
+                standards.apply(&mut scratch, self.compatibility);
+            }
+            values.push(Some(&scratch));
+        }
+        Ok(values.finish(name))
+    }
+
+    /// The column that tells apart the groups of a plan's values, if it needs one.
+    fn groups(&self, chunk: &DataFrame, plan: &ColumnPlan) -> Result<Option<StringChunked>> {
+        let by = plan.steps.iter().find_map(|step| step.by.as_deref());
+        by.map(|by| as_text(column(chunk, by)?)).transpose()
+    }
+
+    /// Decides about each record in its order, and remembers those that pass.
+    fn fates(&self, judging: &mut Judging<'_>, seen: &mut Seen) -> Result<Vec<Fate>> {
+        let mut fates = vec![Fate::Passed; judging.frame.height()];
+        for failure in &judging.failures {
+            fates[failure.row as usize] = self.worse(fates[failure.row as usize], failure.rule);
+        }
+        if self.identities.is_empty() {
+            return Ok(fates);
+        }
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let all = judging.texts(&all)?;
+        let mut all = Rows::new(&all);
+        let keys = self
+            .identities
+            .iter()
+            .map(|names| {
+                let places: Vec<usize> = names.iter().filter_map(|n| self.place_of(n)).collect();
+                judging.texts(&places)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut keys: Vec<Rows<'_>> = keys.iter().map(|columns| Rows::new(columns)).collect();
+        let mut rules = vec![None; self.identities.len()];
+        for judge in &self.judges {
+            if let Judged::Unique(identity) = judge.what {
+                rules[identity] = Some(judge.rule);
+            }
+        }
+        let mut row_keys = Vec::with_capacity(keys.len());
+        for (row, fate) in (0..).zip(&mut fates) {
+            let content = content(all.next_row());
+            row_keys.clear();
+            row_keys.extend(keys.iter_mut().map(Rows::next_key));
+            let mut repeats = false;
+            for ((set, key), rule) in seen.sets.iter().zip(&row_keys).zip(&rules) {
+                let before = key.and_then(|key| set.get(&key));
+                repeats |= before == Some(&content);
+                let (Some(rule), Some(_)) = (*rule, key) else {
+                    continue;
+                };
+                judging.tallies[rule].checked += 1;
+                if before.is_some_and(|before| *before != content) {
+                    judging.tallies[rule].failed += 1;
+                    judging.failures.push(Failure {
+                        row,
+                        rule,
+                        why: Why::Rule,
+                    });
+                    *fate = self.worse(*fate, rule);
+                }
+            }
+            if *fate == Fate::Rejected {
+                continue;
+            }
+            if repeats {
+                *fate = Fate::Duplicate;
+                continue;
+            }
+            for ((set, key), rule) in seen.sets.iter_mut().zip(&row_keys).zip(&rules) {
+                let Some(key) = *key else { continue };
+                if rule.is_some() {
+                    // the first row with a key is the one others must not differ from
+                    set.entry(key).or_insert(content);
+                } else {
+                    set.insert(key, content);
+                }
+            }
+        }
+        Ok(fates)
+    }
+
+    fn worse(&self, fate: Fate, rule: usize) -> Fate {
+        match (fate, self.rules[rule].severity) {
+            (_, Severity::Error) | (Fate::Rejected, _) => Fate::Rejected,
+            (_, Severity::Warn) => Fate::Warned,
+        }
+    }
+
+    fn finish(
+        &self,
+        chunk: &DataFrame,
+        judging: Judging<'_>,
+        fates: &[Fate],
+        seen: &mut Seen,
+    ) -> Result<Cleaned> {
+        let mut counts = Counts {
+            read: fates.len() as u64,
+            ..Counts::default()
+        };
+        let (mut passed_rows, mut duplicates) = (Vec::new(), Vec::new());
+        let mut rejected: Vec<Rejected> = Vec::new();
+        for (row, fate) in (0u32..).zip(fates) {
+            match fate {
+                Fate::Passed => passed_rows.push(row),
+                Fate::Warned => {
+                    passed_rows.push(row);
+                    counts.warned += 1;
+                }
+                Fate::Duplicate => duplicates.push(row),
+                Fate::Rejected => rejected.push(Rejected {
+                    row,
+                    reasons: Vec::new(),
+                }),
+            }
+        }
+        let mut failures = judging.failures;
+        failures.sort_unstable();
+        failures.dedup();
+        let mut into = rejected.iter_mut().peekable();
+        for failure in failures {
+            while into.next_if(|next| next.row < failure.row).is_some() {}
+            if let Some(next) = into.peek_mut()
+                && next.row == failure.row
+                && self.rules[failure.rule].severity == Severity::Error
+            {
+                next.reasons.push((failure.rule, failure.why.word()));
+            }
+        }
+        counts.passed = passed_rows.len() as u64;
+        counts.duplicate = duplicates.len() as u64;
+        counts.quarantined = rejected.len() as u64;
+        debug_assert!(counts.balances());
+        let passed = self.passed(chunk, &judging.frame, &passed_rows)?;
+        seen.counts += counts;
+        for (total, tally) in seen.tallies.iter_mut().zip(judging.tallies) {
+            total.checked += tally.checked;
+            total.failed += tally.failed;
+            total.newest = total.newest.max(tally.newest);
+        }
+        Ok(Cleaned {
+            passed,
+            passed_rows,
+            duplicates,
+            rejected,
+            counts,
+        })
+    }
+
+    /// The rows `rows`, with the chunk's other columns beside the cleansed ones.
+    fn passed(&self, chunk: &DataFrame, frame: &DataFrame, rows: &[u32]) -> Result<DataFrame> {
+        let mut columns = frame.columns().to_vec();
+        let others = chunk.columns().iter();
+        columns.extend(
+            others
+                .filter(|column| self.place_of(column.name()).is_none())
+                .cloned(),
+        );
+        let failed = |error| Error::new("the records that passed cannot be taken").because(error);
+        let all = DataFrame::new(chunk.height(), columns).map_err(failed)?;
+        match rows.len() == all.height() {
+            true => Ok(all),
+            false => {
+                let index = IdxCa::from_vec(PlSmallStr::EMPTY, rows.to_vec());
+                all.take(&index).map_err(failed)
+            }
+        }
+    }
+
+    /// The reasons of a rejected record in words: what its quality rules say, and for a value that does not fit the column and why.
+    pub fn words(&self, rejected: &Rejected) -> Vec<String> {
+        let words = rejected.reasons.iter().map(|(number, word)| {
+            let rule = &self.rules[*number];
+            match rule.description.as_str() {
+                "" => format!("{}: {word}", rule.columns.join(", ")),
+                description => description.to_owned(),
+            }
+        });
+        words.collect()
+    }
+}
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passed,
+    /// Passed, and failed a rule of severity `warn`.
+    Warned,
+    Duplicate,
+    Rejected,
+}
