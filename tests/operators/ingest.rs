@@ -346,7 +346,7 @@ async fn a_full_disk_is_a_clear_error_and_no_harm() {
     write_long_file(&desk);
     let mut tx = desk.records.begin().await.expect("begins");
     let conn = tx.conn().expect("open");
-    conn.run_script("PRAGMA max_page_count = 200")
+    conn.run_script("PRAGMA max_page_count = 120")
         .await
         .expect("a limit");
     tx.commit().await.expect("committed");
