@@ -70,6 +70,8 @@ pub(super) fn content<'a>(parts: impl Iterator<Item = Option<&'a str>>) -> u64 {
 pub(super) fn text_of(column: &Column) -> Result<StringChunked> {
     let as_cells = match column.dtype() {
         DataType::Float32 | DataType::Float64 => CellType::Float,
+        // polars would write dates by a general format, each anew
+        DataType::Date => CellType::Date,
         DataType::Datetime(..) => CellType::Timestamp,
         DataType::Null => {
             return Ok(StringChunked::full_null(PlSmallStr::EMPTY, column.len()));
