@@ -13,6 +13,7 @@ use super::doctor::Doctor;
 use super::generate::Generate;
 use super::profile::Profile;
 use super::quarantine::Quarantine;
+use super::query::Query;
 use super::retry::Retry;
 use super::rows::{Export, Tables, Tracing};
 use super::run::Run;
@@ -20,6 +21,7 @@ use super::runs::Runs;
 use super::scheduler::Scheduler;
 use super::schema::Schema;
 use super::tasks::Tasks;
+use super::tests::Tests;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]
@@ -49,6 +51,8 @@ pub enum Verb {
     Tasks(Tasks),
     Tables(Tables),
     Export(Export),
+    Query(Query),
+    Tests(Tests),
     #[command(name = "trace")]
     Tracing(Tracing),
     Profile(Profile),

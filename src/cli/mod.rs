@@ -20,6 +20,7 @@ mod printer;
 mod profile;
 mod progress;
 mod quarantine;
+mod query;
 mod retry;
 mod rows;
 mod run;
@@ -31,6 +32,7 @@ mod start;
 mod table;
 mod task_log;
 mod tasks;
+mod tests;
 mod what;
 mod when;
 

@@ -6,21 +6,24 @@
 mod build;
 mod compute;
 mod error;
-mod lake;
 mod lock;
 mod model;
 mod op_batch;
 mod op_filter;
 mod op_table;
+mod place;
+mod query;
+mod rows;
 mod testing;
 mod types;
 mod warehouse;
 
 pub use build::{Built, DeadEnd, Request};
-pub use lake::{At, Lake};
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
     TestSpec, select,
 };
+pub use place::{At, Lake};
+pub use query::{Format, Rows};
 pub use testing::{Counted, ModelResults, TestResult, TestStatus};
 pub use warehouse::{StoredTable, Warehouse};

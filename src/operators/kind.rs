@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::generate::Generate;
 use super::http::Http;
 use super::ingest::Ingest;
+use super::models::{self, Models};
 use super::noop::Noop;
 use super::process::Process;
 use super::shell::Shell;
@@ -79,6 +80,7 @@ const ALL: &[Kind] = &[
     Kind::of::<Generate>("generate"),
     Kind::of::<Http>("http"),
     Kind::of::<Ingest>("ingest"),
+    Kind::of::<Models>("models"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Process>("process"),
     Kind::of::<Shell>("shell"),
@@ -121,5 +123,9 @@ impl Catalog for Operators {
             Some(Err(flaws)) => flaws,
             None => Vec::new(),
         }
+    }
+
+    fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
+        models::expand(dag, files)
     }
 }

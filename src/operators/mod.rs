@@ -12,6 +12,7 @@ mod group;
 mod http;
 mod ingest;
 mod kind;
+mod models;
 mod noop;
 mod outcome;
 mod period;
@@ -22,4 +23,5 @@ mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};
+pub use models::{FULL_REFRESH, sound_models};
 pub use outcome::{Outcome, TaskError, Verdict};

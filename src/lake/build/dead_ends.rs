@@ -58,8 +58,8 @@ impl Building<'_> {
             found.push(DeadEnd::Empty);
         }
         // with a watermark the query gives only the newest rows, which the first build has looked at in full
-        if !header.drops && !(self.model.since && header.materialized == Materialized::Incremental)
-        {
+        let newest_only = self.model.since && header.materialized == Materialized::Incremental;
+        if !header.drops && !newest_only {
             let plan = self.query("NULL").await?.into_unoptimized_plan();
             let mut joins = Vec::new();
             inner_joins(&plan, &mut joins);

@@ -18,7 +18,7 @@ use self::aside::Aside;
 use super::compute::Compute;
 use super::model::{Materialized, Model, render_since};
 use super::types::kept_schema;
-use super::{Warehouse, lake::Lake};
+use super::{Lake, Warehouse};
 use crate::base::{Counts, Error, Result};
 
 /// How a model is to be built.

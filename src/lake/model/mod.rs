@@ -21,7 +21,7 @@ pub use sources::Sources;
 pub use test_spec::{Rule, Severity, TestSpec};
 
 pub(super) use placed::Placed;
-pub(super) use sql::{SINCE, TableName, parse_query, render_since};
+pub(super) use sql::{TableName, parse_query, render_since};
 
 /// Schemas of tables that models make, from raw to finished.
 pub const LAYERS: [&str; 5] = ["bronze", "silver", "core", "gold", "marts"];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::sql::TableName;
-use super::{Header, OP, Sources, TestSpec};
+use super::{Header, Materialized, OP, Sources, TestSpec};
 use crate::base::{CellType, Error, Result, nearest};
 
 /// One model.
@@ -154,6 +154,21 @@ impl Models {
             }
         }
         found
+    }
+
+    /// Whether building `full_name` reads operational tables, itself or through views.
+    pub fn reads_op(&self, full_name: &str) -> bool {
+        let mut own = self
+            .models
+            .get(full_name)
+            .into_iter()
+            .flat_map(|model| &model.reads);
+        own.any(|table| {
+            table.schema.as_deref() == Some(OP)
+                || self.models.get(&table.full()).is_some_and(|read| {
+                    read.header.materialized == Materialized::View && self.reads_op(&table.full())
+                })
+        })
     }
 
     /// What `models.yaml` says of a table that no model makes.

@@ -128,7 +128,9 @@ impl Models {
             .map(|(at, name)| (name.as_str(), at))
             .collect();
         let mut graph = DiGraph::<(), ()>::new();
-        names.iter().for_each(|_| drop(graph.add_node(())));
+        for _ in &names {
+            graph.add_node(());
+        }
         for (at, name) in names.iter().enumerate() {
             for upstream in self.upstream(name) {
                 graph.add_edge(NodeIndex::new(at), NodeIndex::new(index[upstream]), ());

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use super::Placed;
 
 /// The template that an incremental model may hold.
-pub const SINCE: &str = "since";
+const SINCE: &str = "since";
 
 /// A table that a query names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,16 +47,29 @@ pub enum Rule {
     AcceptedValues(String, Vec<Value>),
     /// The column is null or a value of column `field` of table `to`.
     Relationships {
+        /// The column that refers.
         column: String,
+        /// The full name of the table referred to.
         to: String,
+        /// Its column.
         field: String,
     },
     /// The expression is true or null for every row.
     Expression(String),
     /// The number of rows is in these bounds.
-    RowCount { min: Option<u64>, max: Option<u64> },
+    RowCount {
+        /// The fewest.
+        min: Option<u64>,
+        /// The most.
+        max: Option<u64>,
+    },
     /// The highest value of the column is not older than this.
-    Freshness { column: String, max_age: Duration },
+    Freshness {
+        /// A column of dates or timestamps.
+        column: String,
+        /// The oldest that its highest value may be.
+        max_age: Duration,
+    },
 }
 
 /// Everything a test can be given.

@@ -1,0 +1,4 @@
+mod build;
+mod house;
+mod op;
+mod run;
