@@ -8,7 +8,7 @@ use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
 use crate::dag::Version;
 use crate::engine::Handle;
-use crate::lake::Warehouse;
+use crate::lake::{Models, Warehouse};
 use crate::operators::{Operators, sound_models};
 use crate::records::Records;
 use crate::store::Store;
@@ -92,6 +92,15 @@ impl App {
             records,
             Arc::new(models),
         ))
+    }
+
+    /// The models of a DAG.
+    ///
+    /// # Errors
+    /// As [`App::warehouse`].
+    pub fn models(&self, dag: &str) -> Result<Models> {
+        let version = load_one(self, dag)?;
+        sound_models(&version.dag, &version.files)
     }
 
     fn records_of(&self, version: &Version) -> Result<Records> {

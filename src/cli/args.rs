@@ -11,6 +11,7 @@ use super::db::Db;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::lineage::{Docs, LineageOf};
 use super::profile::Profile;
 use super::quarantine::Quarantine;
 use super::query::Query;
@@ -53,6 +54,9 @@ pub enum Verb {
     Export(Export),
     Query(Query),
     Tests(Tests),
+    #[command(name = "lineage")]
+    LineageOf(LineageOf),
+    Docs(Docs),
     #[command(name = "trace")]
     Tracing(Tracing),
     Profile(Profile),

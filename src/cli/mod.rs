@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod foreground;
 mod generate;
+mod lineage;
 mod logging;
 mod params;
 mod printer;

@@ -4,14 +4,17 @@
 //! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
 
 mod build;
+mod catalogue;
 mod compute;
 mod error;
+mod lineage;
 mod lock;
 mod model;
 mod op_batch;
 mod op_filter;
 mod op_table;
 mod place;
+mod publish;
 mod query;
 mod rows;
 mod testing;
@@ -19,6 +22,8 @@ mod types;
 mod warehouse;
 
 pub use build::{Built, DeadEnd, Request};
+pub use catalogue::catalogue;
+pub use lineage::{Lineage, Origin, TableColumn};
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
     TestSpec, select,

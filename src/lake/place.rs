@@ -28,8 +28,10 @@ pub enum At {
 impl Lake {
     /// The tables of `dag_id`. Touches no disk.
     pub fn new(settings: &Settings, dag_id: &DagId) -> Self {
+        let root = settings.state_dir().join("lake").join(dag_id.as_str());
         Self {
-            root: settings.state_dir().join("lake").join(dag_id.as_str()),
+            // tables are opened by URL, which knows no current folder
+            root: std::path::absolute(&root).unwrap_or(root),
         }
     }
 
@@ -125,9 +127,6 @@ impl Lake {
         let path = self.path(layer, table);
         std::fs::create_dir_all(&path).map_err(|error| {
             Error::new(format!("cannot create folder `{}`", path.display())).because(error)
-        })?;
-        let path = std::path::absolute(&path).map_err(|error| {
-            Error::new(format!("folder `{}` has no absolute path", path.display())).because(error)
         })?;
         let url = ensure_table_uri(path.display().to_string()).map_err(delta)?;
         let builder = DeltaTableBuilder::from_url(url).map_err(delta)?;

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::TryStreamExt;
@@ -84,6 +85,16 @@ impl Rows {
     pub fn columns(&self) -> Vec<String> {
         let fields = self.frame.schema().fields().iter();
         fields.map(|field| field.name().clone()).collect()
+    }
+
+    /// The columns with their types.
+    pub(super) fn fields(&self) -> Vec<FieldRef> {
+        self.frame.schema().fields().iter().cloned().collect()
+    }
+
+    /// Computes the rows, batch by batch.
+    pub(super) async fn stream(self) -> Result<SendableRecordBatchStream> {
+        self.frame.execute_stream().await.map_err(running)
     }
 
     /// Computes the rows and writes them as they come; a table for people is written when all are there. Gives their number.

@@ -10,6 +10,7 @@ use super::ingest::Ingest;
 use super::models::{self, Models};
 use super::noop::Noop;
 use super::process::Process;
+use super::publish::Publish;
 use super::shell::Shell;
 use super::sql::Sql;
 use super::wait_for::WaitFor;
@@ -83,6 +84,7 @@ const ALL: &[Kind] = &[
     Kind::of::<Models>("models"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Process>("process"),
+    Kind::of::<Publish>("publish"),
     Kind::of::<Shell>("shell"),
     Kind::of::<Sql>("sql"),
     Kind::of::<WaitFor>("wait_for"),

@@ -17,6 +17,7 @@ mod noop;
 mod outcome;
 mod period;
 mod process;
+mod publish;
 mod shell;
 mod sql;
 mod wait_for;

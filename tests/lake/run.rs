@@ -5,10 +5,11 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::galen::{Said, galen};
+use crate::cli::galen::{Said, command, galen};
 
 const DAG: &str = "
 dag_id: clinic
+schedule: '@daily'
 tables: tables.sql
 tasks:
   - {task_id: load, operator: sql, with: {statements: [\"INSERT INTO visits (id, day) VALUES (1, '2026-01-01'), (2, '2026-01-02') ON CONFLICT DO NOTHING\"]}}
@@ -97,6 +98,55 @@ fn each_model_is_a_task_and_a_failed_test_stops_what_follows() {
         !tests.out.contains("2026-01-02"),
         "values are never shown: {tests}"
     );
+}
+
+#[test]
+fn killed_anywhere_and_run_again_the_tables_are_the_same() {
+    let tables = ["silver.visits", "core.kept", "core.versions", "gold.days"];
+    let prepared = || {
+        let home = home();
+        write(
+            home.path(),
+            "models/core/kept.sql",
+            "-- {materialized: incremental, unique_key: id, tags: late, optimize: true}\nSELECT id, day FROM silver.visits",
+        );
+        write(
+            home.path(),
+            "models/core/versions.sql",
+            "-- {materialized: scd2, unique_key: id, tags: late, vacuum: 0s}\nSELECT id, day FROM silver.visits",
+        );
+        home
+    };
+    let all = |home: &TempDir| {
+        tables.map(|table| succeeds(galen(home.path(), &["export", "clinic", table])).out)
+    };
+    let run = ["run", "clinic", "--date", "2026-01-02"];
+    let calm = prepared();
+    succeeds(galen(calm.path(), &run));
+    let expected = all(&calm);
+    let stormy = prepared();
+    for millis in [500, 1000, 1500, 2500] {
+        let mut child = command(stormy.path(), &run).spawn().expect("it starts");
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+        // a process that is done already cannot be killed
+        let _ = child.kill();
+        child.wait().expect("its end");
+    }
+    succeeds(galen(stormy.path(), &run));
+    assert_eq!(all(&stormy), expected);
+}
+
+#[test]
+fn columns_are_followed_and_the_catalogue_is_written() {
+    let home = home();
+    let lineage = succeeds(galen(home.path(), &["lineage", "clinic", "gold.days.day"]));
+    let expected = "gold.days.day  (models/gold/days.sql)\n  core.shown.day  (models/core/shown.sql)\n    silver.visits.day  (models/silver/visits.sql)\n      op.visits.day\n";
+    assert_eq!(lineage.out, expected);
+    let docs = succeeds(galen(home.path(), &["docs", "clinic"]));
+    let page = std::fs::read_to_string(home.path().join(docs.out.trim())).expect("a page");
+    for part in ["gold.days", "op.visits.day", "row_count", "<svg"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]

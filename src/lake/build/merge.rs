@@ -230,7 +230,8 @@ pub(super) fn same_key(key: &[String], a: &str, b: &str) -> String {
 pub(super) fn differs(columns: &[String], a: &str, b: &str) -> String {
     let parts: Vec<String> = columns
         .iter()
-        .map(|name| format!("{a}.{0} IS DISTINCT FROM {b}.{0}", quote(name)))
+        .map(|name| format!("({a}.{0} IS DISTINCT FROM {b}.{0})", quote(name)))
         .collect();
+    // without parentheses the OR would belong to what is compared with
     parts.join(" OR ")
 }

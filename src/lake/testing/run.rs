@@ -132,9 +132,11 @@ impl Warehouse {
                     .ok_or_else(|| Error::new(format!("no table `{to}`")))?;
                 self.register(compute, schema, parent, None).await?;
                 format!(
-                    "SELECT (SELECT count(*) FROM {table} WHERE {column} IS NOT NULL), (SELECT count(*) FROM {table} t WHERE {})",
-                    orphan(column, to, field),
+                    "SELECT count(t.{column}), count(*) FILTER (WHERE t.{column} IS NOT NULL AND p.{field} IS NULL)
+                     FROM {table} t LEFT JOIN (SELECT DISTINCT {field} FROM {} WHERE {field} IS NOT NULL) p ON p.{field} = t.{column}",
+                    quoted(to),
                     column = quote(column),
+                    field = quote(field),
                 )
             }
             Rule::RowCount { min, max } => {
