@@ -1,7 +1,7 @@
 //! The one place that makes the engine's session, so that another (a cluster) can stand behind the same SQL.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
@@ -16,6 +16,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::error::{planning, running};
 use super::model::{LAYERS, OP};
@@ -24,6 +26,15 @@ use crate::config::Settings;
 
 /// Schema of what a build keeps aside while it runs.
 pub(super) const ASIDE: &str = "aside";
+
+/// How two tables are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    /// One side in memory: fast, while it fits.
+    Fast,
+    /// Both sides sorted, on disk where need be.
+    Frugal,
+}
 
 /// A session of the engine with empty schemas `op`, one per layer, and [`ASIDE`].
 pub(super) struct Compute {
@@ -35,11 +46,8 @@ impl Compute {
     ///
     /// # Errors
     /// When the folder for spilled rows cannot be made.
-    pub fn new(settings: &Settings) -> Result<Self> {
-        let spill = settings.state_dir().join("spill");
-        std::fs::create_dir_all(&spill).map_err(|error| {
-            Error::new(format!("cannot create folder `{}`", spill.display())).because(error)
-        })?;
+    pub fn new(settings: &Settings, joins: Joins) -> Result<Self> {
+        let spill = spill_folder(&settings.state_dir().join("spill"))?;
         let memory = usize::try_from(settings.lake.memory_mb.saturating_mul(1024 * 1024))
             .unwrap_or(usize::MAX);
         let disk =
@@ -51,7 +59,7 @@ impl Compute {
             .map_err(running)?;
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config())
+            .with_config(config(joins))
             .with_runtime_env(runtime)
             .with_query_planner(DeltaPlanner::new());
         Self::with_schemas(state)
@@ -64,7 +72,7 @@ impl Compute {
     pub fn planner() -> Result<Self> {
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config());
+            .with_config(config(Joins::Fast));
         Self::with_schemas(state)
     }
 
@@ -161,7 +169,7 @@ impl Compute {
 
 const CATALOG: &str = "galen";
 
-fn config() -> SessionConfig {
+fn config(joins: Joins) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, "public")
         .with_information_schema(false);
@@ -170,10 +178,41 @@ fn config() -> SessionConfig {
         collect_spans: true,
         ..options.sql_parser.clone()
     };
+    if joins == Joins::Frugal {
+        options.optimizer.prefer_hash_join = false;
+        // every sort that goes on keeps so much for itself: few of them, of small batches, fit where many do not
+        options.execution.target_partitions = 1;
+        options.execution.batch_size = 1024;
+        options.execution.sort_spill_reservation_bytes = 1024 * 1024;
+    }
     // joins on columns of dictionaries, as partition columns of Delta tables are, do not bear it
     options.optimizer.hash_join_inlist_pushdown_max_size = 0;
     options
         .optimizer
         .hash_join_inlist_pushdown_max_distinct_values = 0;
     config
+}
+
+/// This process's own folder in `all`; those of processes that are gone are removed once.
+fn spill_folder(all: &Path) -> Result<PathBuf> {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
+        for entry in entries {
+            let process = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let process = process.and_then(Pid::from_raw);
+            if process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH)) {
+                // what cannot be removed now is tried again by the next process
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    });
+    let own = all.join(std::process::id().to_string());
+    std::fs::create_dir_all(&own).map_err(|error| {
+        Error::new(format!("cannot create folder `{}`", own.display())).because(error)
+    })?;
+    Ok(own)
 }

@@ -97,9 +97,15 @@ fn of_arrow(error: &ArrowError) -> Error {
     }
 }
 
+const EXHAUSTED: &str = "the query needs more memory than `lake.memory_mb` allows";
+
+/// Whether `error` says that memory did not suffice.
+pub(super) fn is_exhausted(error: &Error) -> bool {
+    error.to_string().ends_with(EXHAUSTED)
+}
+
 fn exhausted() -> Error {
-    Error::new("the query needs more memory than `lake.memory_mb` allows")
-        .hint("raise `memory_mb` in section `[lake]` of `galen.toml`")
+    Error::new(EXHAUSTED).hint("raise `memory_mb` in section `[lake]` of `galen.toml`")
 }
 
 fn unknown(kind: &str) -> Error {

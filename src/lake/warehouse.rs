@@ -9,7 +9,7 @@ use deltalake::DeltaTable;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
-use super::compute::Compute;
+use super::compute::{Compute, Joins};
 use super::error::{planning, running};
 use super::model::{Materialized, Models, OP, TableName, parse_query};
 use super::op_table::OpTable;
@@ -128,7 +128,7 @@ impl Warehouse {
                 line => format!("line {line}, column {}: {message}", place.column),
             })
         })?;
-        self.session_with(&tables, at).await
+        self.session_with(&tables, at, Joins::Fast).await
     }
 
     /// A session that knows `tables`.
@@ -136,8 +136,9 @@ impl Warehouse {
         &self,
         tables: &[TableName],
         at: Option<At>,
+        joins: Joins,
     ) -> Result<Compute> {
-        let compute = Compute::new(&self.settings)?;
+        let compute = Compute::new(&self.settings, joins)?;
         for table in tables {
             let Some(schema) = &table.schema else {
                 return Err(Error::new(format!(

@@ -13,6 +13,8 @@ pub struct House {
     pub test: TestDatabase,
     pub records: Records,
     tables: String,
+    /// Of `lake`, in MiB.
+    pub memory_mb: u64,
     files: BTreeMap<String, String>,
 }
 
@@ -24,6 +26,7 @@ impl House {
             records: records.with_tables(tables),
             test,
             tables: tables.to_owned(),
+            memory_mb: 1024,
             files: BTreeMap::new(),
         }
     }
@@ -55,8 +58,9 @@ impl House {
         assert_eq!(problems, []);
         let (_, problems) = Planned::new(&models).expect("a planner");
         assert_eq!(problems, []);
-        let settings = Arc::new(self.test.settings());
-        Warehouse::new(settings, self.records.clone(), Arc::new(models))
+        let mut settings = self.test.settings();
+        settings.lake.memory_mb = self.memory_mb;
+        Warehouse::new(Arc::new(settings), self.records.clone(), Arc::new(models))
     }
 
     /// Builds one model as of 2026-01-`day`.

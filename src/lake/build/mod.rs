@@ -15,7 +15,8 @@ use datafusion::dataframe::DataFrame;
 pub use dead_ends::DeadEnd;
 
 use self::aside::Aside;
-use super::compute::Compute;
+use super::compute::{Compute, Joins};
+use super::error::is_exhausted;
 use super::model::{Materialized, Model, render_since};
 use super::types::kept_schema;
 use super::{Lake, Warehouse};
@@ -61,26 +62,31 @@ impl Warehouse {
     /// When the model is unknown, its query fails, or its keys are not unique; the table is as it was then.
     pub async fn build(&self, full_name: &str, request: Request) -> Result<Built> {
         let model = self.models.model(full_name)?;
-        let told = |error: Error| in_model(&model.full_name(), error);
-        let compute = self.session_with(&model.reads, None).await.map_err(told)?;
+        let built = match self.build_with(model, request, Joins::Fast).await {
+            Err(error) if is_exhausted(&error) => {
+                self.build_with(model, request, Joins::Frugal).await
+            }
+            built => built,
+        };
+        built.map_err(|error| in_model(&model.full_name(), error))
+    }
+
+    async fn build_with(&self, model: &Model, request: Request, joins: Joins) -> Result<Built> {
         let building = Building {
             lake: &self.lake,
             model,
-            compute,
+            compute: self.session_with(&model.reads, None, joins).await?,
             request,
         };
-        let built = async {
-            let mut built = match model.header.materialized {
-                Materialized::View => Built::default(),
-                Materialized::Table => building.table().await?,
-                Materialized::Incremental => building.incremental().await?,
-                Materialized::Scd2 => building.history().await?,
-            };
-            built.rows = self.count(&model.full_name()).await?;
-            built.dead_ends = building.dead_ends(built.rows).await?;
-            Ok(built)
+        let mut built = match model.header.materialized {
+            Materialized::View => Built::default(),
+            Materialized::Table => building.table().await?,
+            Materialized::Incremental => building.incremental().await?,
+            Materialized::Scd2 => building.history().await?,
         };
-        built.await.map_err(told)
+        built.rows = self.count(&model.full_name()).await?;
+        built.dead_ends = building.dead_ends(built.rows).await?;
+        Ok(built)
     }
 }
 

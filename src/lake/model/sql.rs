@@ -12,6 +12,9 @@ use super::Placed;
 /// The template that an incremental model may hold.
 const SINCE: &str = "since";
 
+/// Functions of the engine that stand where a table can.
+const FUNCTIONS: [&str; 2] = ["generate_series", "range"];
+
 /// A table that a query names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
@@ -63,6 +66,7 @@ pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, St
         .map_err(|error| syntax(&error.strip_backtrace()))?;
     let names = tables
         .into_iter()
+        .filter(|table| table.schema().is_some() || !FUNCTIONS.contains(&table.table()))
         .map(|table| {
             let schema = table.schema().map(str::to_owned);
             let table = table.table().to_owned();
@@ -176,6 +180,7 @@ mod tests {
             SELECT 'FROM op.text', y.* FROM x JOIN \"Silver\".y ON true
             WHERE EXISTS (SELECT 1 FROM core.z WHERE z.a = x.a)";
         assert_eq!(names(sql), ["Silver.y", "core.z", "op.visits"]);
+        assert_eq!(names("SELECT value FROM generate_series(1, 3)"), [""; 0]);
         let (_, tables) = parse_query("SELECT *\nFROM  OP.Visits v").expect("a query");
         assert_eq!(tables[0].full(), "op.visits");
         assert_eq!(tables[0].place, Placed { line: 2, column: 7 });
