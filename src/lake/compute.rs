@@ -173,18 +173,18 @@ fn config(joins: Joins) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, "public")
         .with_information_schema(false);
+    if joins == Joins::Frugal {
+        config.options_mut().optimizer.prefer_hash_join = false;
+        // every sort that goes on keeps so much for itself: few of them, of small batches, fit where many do not. With a single
+        // partition the engine would join in memory whatever it is told
+        config.options_mut().execution.sort_spill_reservation_bytes = 1024 * 1024;
+        config = config.with_target_partitions(2).with_batch_size(1024);
+    }
     let options = config.options_mut();
     options.sql_parser = SqlParserOptions {
         collect_spans: true,
         ..options.sql_parser.clone()
     };
-    if joins == Joins::Frugal {
-        options.optimizer.prefer_hash_join = false;
-        // every sort that goes on keeps so much for itself: few of them, of small batches, fit where many do not
-        options.execution.target_partitions = 1;
-        options.execution.batch_size = 1024;
-        options.execution.sort_spill_reservation_bytes = 1024 * 1024;
-    }
     // joins on columns of dictionaries, as partition columns of Delta tables are, do not bear it
     options.optimizer.hash_join_inlist_pushdown_max_size = 0;
     options

@@ -211,13 +211,13 @@ async fn a_history_opens_and_closes_versions() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_model_larger_than_memory_finishes() {
     let mut house = house().await;
-    house.memory_mb = 64;
-    let side = "SELECT value AS id, repeat(CAST(value AS VARCHAR), 20) AS pad FROM generate_series(1, 800000)";
+    house.memory_mb = 128;
+    let side = "SELECT value AS id, repeat(CAST(value AS VARCHAR), 20) AS pad FROM generate_series(1, 900000)";
     house.file(
         "gold/wide.sql",
         &format!("SELECT a.id, concat(a.pad, b.pad) AS pad FROM ({side}) a JOIN ({side}) b ON a.pad = b.pad ORDER BY pad"),
     );
-    assert_eq!(house.build("gold.wide", 1).await.rows, 800_000);
+    assert_eq!(house.build("gold.wide", 1).await.rows, 900_000);
     let spilled = house.test.home().join("state/spill");
     let left = glob::glob(&format!("{}/**/*.arrow", spilled.display()))
         .expect("a pattern")

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_lookback_goes_back() {
         let day = ScalarValue::Date32(Some(10));
-        let text = |value: &ScalarValue, hours| {
+        let text = |value: &ScalarValue, hours: u64| {
             literal(value, Duration::from_secs(hours * 3600)).expect("a literal")
         };
         assert_eq!(text(&day, 0), "DATE '1970-01-11'");

@@ -286,6 +286,13 @@ fn explain(error: DataFusionError) -> (Placed, String, Option<String>) {
         }
     }
     let root = error.find_root().strip_backtrace();
+    if root.contains("unique expression names") {
+        return (
+            place.unwrap_or_default(),
+            "two columns have the same name".to_owned(),
+            Some("give one of them another name with `AS`".to_owned()),
+        );
+    }
     let hint = root.lines().nth(1).map(|line| first_line(line.trim()));
     (
         place.unwrap_or_default(),
@@ -373,8 +380,9 @@ mod tests {
             "models/silver/a.sql:2:3: no column `v.dey`\n  hint: did you mean `day`?",
             "models/silver/b.sql:1:12: no column `dya`\n  hint: did you mean `day`?",
             "models/silver/c.sql:1: `unique_key` names `idd`, which the query does not select\n  hint: did you mean `id`?",
+            "models/silver/d.sql: two columns have the same name\n  hint: give one of them another name with `AS`",
             "models/silver/e.sql:1:50: column `id` is in more than one table",
-            "models/models.yaml:4:23: table `op.visits` has no column `ids`\n  hint: did you mean `id`?",
+            "models/models.yaml:4:24: table `op.visits` has no column `ids`\n  hint: did you mean `id`?",
         ] {
             assert!(text.contains(expected), "{expected}\nnot in\n{text}");
         }
