@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::error::{planning, running};
-use super::model::{LAYERS, OP};
+use super::model::{LAYERS, OP, explain};
 use crate::base::{Error, Result};
 use crate::config::Settings;
 
@@ -136,7 +136,17 @@ impl Compute {
     /// When it cannot be planned.
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
         let state = self.session.state();
-        let plan = state.create_logical_plan(sql).await.map_err(planning)?;
+        let plan = state.create_logical_plan(sql).await.map_err(|error| {
+            let (place, message, hint) = explain(error);
+            let error = Error::new(match place.line {
+                0 => message,
+                line => format!("line {line}, column {}: {message}", place.column),
+            });
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?;
         Ok(self.frame(plan))
     }
 

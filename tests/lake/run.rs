@@ -83,6 +83,22 @@ fn each_model_is_a_task_and_a_failed_test_stops_what_follows() {
     assert_eq!(rows.out, "day,n\n2026-01-01,1\n2026-01-02,1\n");
     let tests = succeeds(galen(home.path(), &["tests", "clinic"]));
     assert!(tests.out.contains("row_count"), "{tests}");
+    let typo = galen(
+        home.path(),
+        &["query", "clinic", "SELECT id,\n dya FROM op.visits"],
+    );
+    assert_eq!(
+        typo.err,
+        "error: line 2, column 2: no column `dya`\nhint: did you mean `day`?\n"
+    );
+    assert_eq!(typo.code, 2);
+    for refused in [
+        "DELETE FROM gold.days",
+        "COPY gold.days TO 'x.csv'",
+        "SELECT 1; SELECT 2",
+    ] {
+        assert_eq!(galen(home.path(), &["query", "clinic", refused]).code, 2);
+    }
 
     write(
         home.path(),

@@ -252,7 +252,7 @@ fn check_expression(sql: &str, schema: &SchemaRef) -> Result<(), (String, Option
 }
 
 /// Where, what, and the way out, of an error of planning.
-fn explain(error: DataFusionError) -> (Placed, String, Option<String>) {
+pub(in crate::lake) fn explain(error: DataFusionError) -> (Placed, String, Option<String>) {
     let diagnosed = error.diagnostic().and_then(|diagnostic| diagnostic.span);
     let place = diagnosed.map(|span| Placed::new(span.start.line, span.start.column));
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root() {

@@ -20,6 +20,7 @@ pub use select::select;
 pub use sources::Sources;
 pub use test_spec::{Rule, Severity, TestSpec};
 
+pub(super) use check::explain;
 pub(super) use placed::Placed;
 pub(super) use sql::{TableName, parse_query, render_since};
 
