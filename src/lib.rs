@@ -17,6 +17,7 @@
 //! | [`records`] | rows: staging, operational tables, quarantine, row audit, provenance |
 //! | [`sources`] | readers that yield bounded batches of text records |
 //! | [`rules`] | what shapes and judges a record |
+//! | [`lake`] | SQL models over Delta tables and operational tables: built, tested, queried, published |
 //! | [`generate`] | declared synthetic data |
 //! | [`operators`] | one file per kind of task |
 //! | [`engine`] | what to do next, and doing it |
@@ -72,6 +73,7 @@ pub mod dag;
 pub mod db;
 pub mod engine;
 pub mod generate;
+pub mod lake;
 pub mod operators;
 pub mod records;
 pub mod rules;

@@ -8,7 +8,8 @@ use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
 use crate::dag::Version;
 use crate::engine::Handle;
-use crate::operators::Operators;
+use crate::lake::{Models, Warehouse};
+use crate::operators::{Operators, sound_models};
 use crate::records::Records;
 use crate::store::Store;
 
@@ -75,7 +76,35 @@ impl App {
     /// # Errors
     /// When there is no such DAG, or it is broken.
     pub fn records(&self, dag: &str) -> Result<Records> {
-        let Version { dag, files, .. } = load_one(self, dag)?;
+        self.records_of(&load_one(self, dag)?)
+    }
+
+    /// The models of a DAG and the tables they read and make.
+    ///
+    /// # Errors
+    /// When there is no such DAG, or it is broken.
+    pub fn warehouse(&self, dag: &str) -> Result<Warehouse> {
+        let version = load_one(self, dag)?;
+        let models = sound_models(&version.dag, &version.files)?;
+        let records = self.records_of(&version)?;
+        Ok(Warehouse::new(
+            self.settings.clone(),
+            records,
+            Arc::new(models),
+        ))
+    }
+
+    /// The models of a DAG.
+    ///
+    /// # Errors
+    /// As [`App::warehouse`].
+    pub fn models(&self, dag: &str) -> Result<Models> {
+        let version = load_one(self, dag)?;
+        sound_models(&version.dag, &version.files)
+    }
+
+    fn records_of(&self, version: &Version) -> Result<Records> {
+        let Version { dag, files, .. } = version;
         let records = Records::open(&self.settings, &dag.dag_id)?;
         Ok(match &dag.tables {
             Some(path) => records.with_tables(Arc::clone(files.text(path)?)),

@@ -11,8 +11,10 @@ use super::db::Db;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::generate::Generate;
+use super::lineage::{Docs, LineageOf};
 use super::profile::Profile;
 use super::quarantine::Quarantine;
+use super::query::Query;
 use super::retry::Retry;
 use super::rows::{Export, Tables, Tracing};
 use super::run::Run;
@@ -20,6 +22,7 @@ use super::runs::Runs;
 use super::scheduler::Scheduler;
 use super::schema::Schema;
 use super::tasks::Tasks;
+use super::tests::Tests;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]
@@ -49,6 +52,11 @@ pub enum Verb {
     Tasks(Tasks),
     Tables(Tables),
     Export(Export),
+    Query(Query),
+    Tests(Tests),
+    #[command(name = "lineage")]
+    LineageOf(LineageOf),
+    Docs(Docs),
     #[command(name = "trace")]
     Tracing(Tracing),
     Profile(Profile),

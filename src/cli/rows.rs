@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::foreground::time;
 use super::{App, Exit, Printer, Table};
 use crate::base::{Error, Result};
-use crate::records::{AuditRow, Records, Trace, TracedBatch, TracedRecord};
+use crate::lake::Warehouse;
+use crate::records::{AuditRow, Trace, TracedBatch, TracedRecord};
 
 /// List the tables of a DAG with their rows and keys
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub struct Tables {
 pub struct Export {
     /// The DAG
     dag: String,
-    /// The table, as `galen tables DAG` lists it
+    /// The table, as `galen tables DAG` lists it; one of a layer with it, as `gold.daily`
     table: String,
     /// Write to this file, which appears whole or not at all
     #[arg(long, value_name = "FILE")]
@@ -70,29 +71,47 @@ pub async fn tables(args: &Tables, app: &App, printer: &mut Printer) -> Result<E
             json!(info.key),
         ]);
     }
+    for stored in app.warehouse(&args.dag)?.tables().await? {
+        table.row([
+            json!(stored.table),
+            json!(stored.layer),
+            json!(stored.rows),
+            json!(stored.key.join(",")),
+        ]);
+    }
     printer.table(&table, args.json)?;
     Ok(Exit::Success)
 }
 
 /// Writes the table to stdout or a file.
 pub async fn export(args: &Export, app: &App, printer: &mut Printer) -> Result<Exit> {
-    let records = app.records(&args.dag)?;
     let Some(path) = &args.out else {
-        records.export(&args.table, args.all, printer).await?;
+        write_table(args, app, printer).await?;
         return Ok(Exit::Success);
     };
-    let rows = export_to(&records, args, path).await?;
+    let rows = export_to(args, app, path).await?;
     printer.note(&format!("{rows} rows to `{}`", path.display()));
     Ok(Exit::Success)
 }
 
-async fn export_to(records: &Records, args: &Export, path: &Path) -> Result<u64> {
+async fn write_table(args: &Export, app: &App, out: &mut (dyn Write + Send)) -> Result<u64> {
+    match Warehouse::is_layered(&args.table) {
+        true => app.warehouse(&args.dag)?.export(&args.table, out).await,
+        false => {
+            app.records(&args.dag)?
+                .export(&args.table, args.all, out)
+                .await
+        }
+    }
+}
+
+async fn export_to(args: &Export, app: &App, path: &Path) -> Result<u64> {
     let failed = |error: std::io::Error| {
         Error::new(format!("cannot write `{}`", path.display())).because(error)
     };
     let part = path.with_added_extension("part");
     let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
-    let written = records.export(&args.table, args.all, &mut file).await;
+    let written = write_table(args, app, &mut file).await;
     let kept = written.and_then(|rows| {
         file.flush().map_err(failed)?;
         std::fs::rename(&part, path).map_err(failed)?;

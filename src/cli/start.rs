@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
-    audit, backfill, dags, db, demo, doctor, generate, logging, profile, quarantine, retry, rows,
-    run, runs, scheduler, schema, tasks,
+    audit, backfill, dags, db, demo, doctor, generate, lineage, logging, profile, quarantine,
+    query, retry, rows, run, runs, scheduler, schema, tasks, tests,
 };
 use crate::base::{Error, Result};
 
@@ -45,6 +45,10 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
         Verb::Tasks(args) => wait(tasks::tasks(&args, &app, printer)),
         Verb::Tables(args) => wait(rows::tables(&args, &app, printer)),
         Verb::Export(args) => wait(rows::export(&args, &app, printer)),
+        Verb::Query(args) => wait(query::query(&args, &app, printer)),
+        Verb::Tests(args) => wait(tests::tests(&args, &app, printer)),
+        Verb::LineageOf(args) => lineage::lineage(&args, &app, printer),
+        Verb::Docs(args) => wait(lineage::docs(&args, &app, printer)),
         Verb::Tracing(args) => wait(rows::trace(&args, &app, printer)),
         Verb::Profile(args) => profile::show(&args, &app, printer),
         Verb::Quarantine(args) => wait(quarantine::quarantine(&args, &app, printer)),

@@ -7,6 +7,7 @@ use super::when::{When, when};
 use crate::base::{Error, Interval, Result};
 use crate::dag::Dag;
 use crate::engine::{Asked, TriggerRequest};
+use crate::operators::FULL_REFRESH;
 use crate::schedule::Timetable;
 
 /// Which run of a DAG is asked for.
@@ -24,6 +25,9 @@ pub struct What {
     /// A parameter of the DAG, as `name=value`; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     params: Vec<(String, String)>,
+    /// Compute incremental models anew from their first row on; short for `--param full_refresh=true`
+    #[arg(long)]
+    full_refresh: bool,
     /// Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it
     #[arg(long, value_name = "SELECT")]
     task: Option<String>,
@@ -35,10 +39,14 @@ impl What {
     /// # Errors
     /// When the times make no interval.
     pub fn request(&self, dag: &Dag) -> Result<TriggerRequest> {
+        let mut params = self.params.clone();
+        if self.full_refresh {
+            params.push((FULL_REFRESH.to_owned(), "true".to_owned()));
+        }
         Ok(TriggerRequest {
             dag_id: dag.dag_id.clone(),
             asked: self.asked(&Timetable::new(dag.schedule.as_ref())?)?,
-            params: typed(dag, &self.params),
+            params: typed(dag, &params),
             select: self.task.clone(),
         })
     }

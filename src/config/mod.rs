@@ -3,6 +3,7 @@
 //! Belongs here: what an installation decides. Does not belong here: what a DAG decides.
 
 mod engine;
+mod lake;
 mod limits;
 mod load;
 mod logs;
@@ -11,6 +12,7 @@ mod records;
 mod settings;
 
 pub use engine::Engine;
+pub use lake::LakeSettings;
 pub use limits::Limits;
 pub use load::{FILE, HOME_VARIABLE};
 pub use logs::Logs;

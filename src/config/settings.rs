@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Limits, Logs, Pools, RecordsSettings};
+use super::{Engine, LakeSettings, Limits, Logs, Pools, RecordsSettings};
 use crate::base::Secret;
 
 /// Everything an installation decides, checked. `Settings::load` reads it; tests fill it by hand.
@@ -26,6 +26,8 @@ pub struct Settings {
     pub records: RecordsSettings,
     /// What input may not exceed.
     pub limits: Limits,
+    /// How models are computed.
+    pub lake: LakeSettings,
 }
 
 impl Settings {
@@ -47,6 +49,7 @@ impl Settings {
             .or_else(|| prefixed("logs", self.logs.validate()))
             .or_else(|| prefixed("records", self.records.validate()))
             .or_else(|| prefixed("limits", self.limits.validate()))
+            .or_else(|| prefixed("lake", self.lake.validate()))
     }
 
     fn validate_database_url(&self) -> Option<(String, String)> {

@@ -62,6 +62,12 @@ pub trait Catalog: Send + Sync {
     /// Every flaw of the parameters `with`, templates already rendered with sample values. A value that cannot be known before
     /// the run (as `{{ outputs.a.b }}`) arrives as [`UNKNOWN`] and fits every type.
     fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw>;
+
+    /// Puts several tasks in the place of one, for operators whose work is many tasks. `dag` was checked; pointers of flaws start at its
+    /// top.
+    fn expand(&self, _dag: &mut Dag, _files: &DagFiles) -> Vec<Flaw> {
+        Vec::new()
+    }
 }
 
 /// Stands for a template whose value is known only in the run.

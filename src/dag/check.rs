@@ -80,8 +80,11 @@ impl<'a> Checker<'a> {
                 return Err(report.finish());
             }
         };
-        let dag = build::build(spec, &mut report);
+        let mut dag = build::build(spec, &mut report);
         self.check_dag(&dag, name, files, &mut report);
+        if report.is_empty() {
+            self.expand(&mut dag, files, &mut report);
+        }
         if report.is_empty() {
             Ok(dag)
         } else {
@@ -109,6 +112,15 @@ impl<'a> Checker<'a> {
         }
         let graph = Graph::from_edges(edges()).ok();
         With::new(self, dag, files, graph.as_ref()).check(report);
+    }
+
+    fn expand(&self, dag: &mut Dag, files: &DagFiles, report: &mut Report<'_>) {
+        for flaw in self.catalog.expand(dag, files) {
+            report.flaw("", flaw);
+        }
+        if let Err(error) = Graph::new(&dag.tasks) {
+            report.error("/tasks", &error);
+        }
     }
 
     fn check_tasks(&self, dag: &Dag, report: &mut Report<'_>) {

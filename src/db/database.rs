@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
 use super::sqlite::SqliteFile;
-use super::{ReadConn, Tx, quote};
+use super::{ReadApart, ReadConn, Tx, quote};
 use crate::base::{DagId, Error, Result};
 use crate::config::Settings;
 
@@ -164,6 +164,17 @@ impl Database {
         match &*self.0 {
             Inner::Sqlite(file) => Ok(ReadConn::on_sqlite(file.reader().await?)),
             Inner::Postgres { pool, .. } => Ok(ReadConn::on_postgres(pool.acquire().await?)),
+        }
+    }
+
+    /// A read transaction on a connection of its own, for reading that goes on for long.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn read_apart(&self) -> Result<ReadApart> {
+        match &*self.0 {
+            Inner::Sqlite(file) => ReadApart::on_sqlite(file.reader_apart().await?).await,
+            Inner::Postgres { pool, .. } => ReadApart::on_postgres(&pool.connect_options()).await,
         }
     }
 }

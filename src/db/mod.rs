@@ -3,6 +3,7 @@
 //! Belongs here: opening a database, units of work, bulk rows as parameters, and database errors as
 //! [`Error`](crate::base::Error)s. Does not belong here: any table and any statement about one.
 
+mod apart;
 mod chunks;
 mod column;
 mod conn;
@@ -18,6 +19,7 @@ mod sqlite;
 mod work;
 
 pub use crate::on_conn;
+pub use apart::ReadApart;
 pub use column::Text;
 pub use conn::Conn;
 pub use copy::{CopyText, copy_out};

@@ -123,17 +123,22 @@ impl SqliteFile {
         let idle = self.readers.idle().pop();
         let conn = match idle {
             Some(conn) => conn,
-            None if !self.path.exists() => return Err(self.absent()),
-            None => {
-                let options = self.options().pragma("query_only", "1");
-                self.connect(&options).await?
-            }
+            None => self.reader_apart().await?,
         };
         Ok(Reader {
             conn: Some(conn),
             readers: Arc::clone(&self.readers),
             _place: place,
         })
+    }
+
+    /// A connection to read from that takes nobody's place; the file must exist.
+    pub(super) async fn reader_apart(&self) -> Result<SqliteConnection> {
+        if !self.path.exists() {
+            return Err(self.absent());
+        }
+        self.connect(&self.options().pragma("query_only", "1"))
+            .await
     }
 
     fn options(&self) -> SqliteConnectOptions {

@@ -97,6 +97,7 @@ impl ActiveRun {
                 run_id: row.run_id.clone(),
                 interval: row.interval,
                 params: row.params.clone(),
+                snapshots: Arc::default(),
             }),
             backfill: row.backfill_id.clone(),
             attempt: row.attempt,

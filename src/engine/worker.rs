@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::dag::template::{self, Scope};
 use crate::dag::{Dag, Task};
 use crate::operators::{Operator, Operators, Outcome, TaskContext, TaskError, TaskLog, Verdict};
+use crate::records::Snapshots;
 
 /// What a try needs to know of its run.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct RunFacts {
     pub interval: Interval,
     /// Its parameters.
     pub params: Map<String, Value>,
+    /// Snapshots of the records that its tasks share, as long as this process drives it.
+    pub snapshots: Arc<Snapshots>,
 }
 
 /// A try to be made.
@@ -222,6 +225,7 @@ impl Worker {
             home: self.settings.home.clone(),
             settings: self.settings.clone(),
             records: work.compiled.records.clone(),
+            snapshots: work.run.snapshots.clone(),
             clock: self.clock.clone(),
             cancel: work.cancel.clone(),
             log: work.log.clone(),

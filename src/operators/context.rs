@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::{Clock, DagId, Interval, RunId, TaskId};
 use crate::config::Settings;
 use crate::dag::{Dag, DagFiles};
-use crate::records::Records;
+use crate::records::{Records, Snapshots};
 
 /// The small world of one try.
 pub struct TaskContext {
@@ -36,6 +36,8 @@ pub struct TaskContext {
     pub settings: Arc<Settings>,
     /// The DAG's records database.
     pub records: Records,
+    /// Snapshots of it that tasks of the run share.
+    pub snapshots: Arc<Snapshots>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// Fires when the work must stop: a time limit, a person, the end of the process.

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::generate::Generate;
 use super::http::Http;
 use super::ingest::Ingest;
+use super::models::{self, Models};
 use super::noop::Noop;
 use super::process::Process;
+use super::publish::Publish;
 use super::shell::Shell;
 use super::sql::Sql;
 use super::wait_for::WaitFor;
@@ -79,8 +81,10 @@ const ALL: &[Kind] = &[
     Kind::of::<Generate>("generate"),
     Kind::of::<Http>("http"),
     Kind::of::<Ingest>("ingest"),
+    Kind::of::<Models>("models"),
     Kind::of::<Noop>("noop"),
     Kind::of::<Process>("process"),
+    Kind::of::<Publish>("publish"),
     Kind::of::<Shell>("shell"),
     Kind::of::<Sql>("sql"),
     Kind::of::<WaitFor>("wait_for"),
@@ -121,5 +125,9 @@ impl Catalog for Operators {
             Some(Err(flaws)) => flaws,
             None => Vec::new(),
         }
+    }
+
+    fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
+        models::expand(dag, files)
     }
 }

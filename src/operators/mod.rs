@@ -12,14 +12,17 @@ mod group;
 mod http;
 mod ingest;
 mod kind;
+mod models;
 mod noop;
 mod outcome;
 mod period;
 mod process;
+mod publish;
 mod shell;
 mod sql;
 mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};
+pub use models::{FULL_REFRESH, sound_models};
 pub use outcome::{Outcome, TaskError, Verdict};

@@ -14,11 +14,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("records", &["base", "config", "db"]),
     ("sources", &["base", "config"]),
     ("rules", &["base"]),
+    ("lake", &["base", "config", "db", "records"]),
     ("generate", &["base", "sources"]),
     (
         "operators",
         &[
-            "base", "config", "dag", "schedule", "db", "records", "sources", "rules", "generate",
+            "base", "config", "dag", "schedule", "db", "records", "sources", "rules", "lake",
+            "generate",
         ],
     ),
     ("engine", &["*"]),

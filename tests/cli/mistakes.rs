@@ -87,6 +87,10 @@ fn the_help_lists_every_verb() {
           tasks       Look at the tasks of a run, read their logs, or make them run again
           tables      List the tables of a DAG with their rows and keys
           export      Write a table as CSV, in key order
+          query       Ask a DAG's tables: one SELECT over all layers and `op`
+          tests       Show how the tests of a DAG's models ended
+          lineage     Show the columns that a column of a model is made of, back to those that no model makes
+          docs        Write a catalogue of a DAG's models as one HTML page: columns, tests, where everything comes from
           trace       Show where a row came from: file, line, hashes, run, batch, rules, and every change since
           profile     Tell what is in a file: rows, encoding, delimiter, and for each column its kind, nulls, distinct and frequent values
           quarantine  See the records that were set aside, or let them go through again
@@ -131,6 +135,9 @@ fn the_help_of_a_verb_teaches() {
 
               --param <NAME=VALUE>
                   A parameter of the DAG, as `name=value`; may be repeated
+
+              --full-refresh
+                  Compute incremental models anew from their first row on; short for `--param full_refresh=true`
 
               --task <SELECT>
                   Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it

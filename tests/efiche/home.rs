@@ -90,6 +90,7 @@ impl Home {
             home: settings.home.clone(),
             settings: Arc::new(settings),
             records: self.records.clone(),
+            snapshots: Arc::default(),
             clock: Arc::new(ManualClock::new(end)),
             cancel: self.cancel.clone(),
             log: TaskLog::none(),

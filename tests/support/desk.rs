@@ -82,6 +82,7 @@ impl Desk {
             home: self.test.home().to_owned(),
             settings: Arc::new(self.test.settings()),
             records: self.records.clone(),
+            snapshots: Arc::default(),
             clock: Arc::clone(&self.clock) as _,
             cancel: self.cancel.clone(),
             log: TaskLog::new(move |level, message, fields| {

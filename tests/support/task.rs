@@ -71,6 +71,7 @@ impl Try<'_> {
         let interval = Interval::new(start, time("2026-01-02T00:00:00Z")).expect("an interval");
         TaskContext {
             records,
+            snapshots: Arc::default(),
             dag: version.dag,
             files: version.files,
             run_id: RunId::new("sample__manual__1"),

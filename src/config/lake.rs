@@ -1,0 +1,29 @@
+//! Section `[lake]`.
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::{Flaw, expect};
+
+/// How models are computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LakeSettings {
+    /// MiB that sorts, joins and aggregations of one model may hold; what does not fit is spilled to `state/spill`.
+    pub memory_mb: u64,
+}
+
+impl Default for LakeSettings {
+    fn default() -> Self {
+        Self { memory_mb: 1024 }
+    }
+}
+
+impl LakeSettings {
+    pub(super) fn validate(&self) -> Result<(), Flaw> {
+        expect(
+            (64..=1_048_576).contains(&self.memory_mb),
+            "memory_mb",
+            "expected a whole number from 64 to 1048576",
+        )
+    }
+}

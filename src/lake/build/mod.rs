@@ -1,0 +1,141 @@
+//! Building a model: its rows computed and kept, as its header says.
+
+mod aside;
+mod dead_ends;
+mod history;
+mod merge;
+mod since;
+mod write;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::dataframe::DataFrame;
+
+pub use dead_ends::DeadEnd;
+
+use self::aside::Aside;
+use super::compute::{Compute, Joins};
+use super::error::is_exhausted;
+use super::model::{Materialized, Model, render_since};
+use super::types::kept_schema;
+use super::{Lake, Warehouse};
+use crate::base::{Counts, Error, Result};
+
+/// How a model is to be built.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// Whether an incremental model is computed anew from its first row on.
+    pub full_refresh: bool,
+    /// From when on new versions in an `scd2` model hold.
+    pub as_of: DateTime<Utc>,
+}
+
+/// What a build did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Built {
+    /// Rows of the query, by what became of them in the table.
+    pub counts: Counts,
+    /// Versions of an `scd2` model that were closed because their key is gone.
+    pub closed: u64,
+    /// Rows of the model now.
+    pub rows: u64,
+    /// The Delta version; `None` for a view.
+    pub version: Option<u64>,
+    /// What was lost on the way and nobody declared.
+    pub dead_ends: Vec<DeadEnd>,
+}
+
+/// A model at work.
+struct Building<'a> {
+    lake: &'a Lake,
+    model: &'a Model,
+    compute: Compute,
+    request: Request,
+}
+
+impl Warehouse {
+    /// Builds the model with this full name. Everything it reads must be there. Running it again, after success or after being cut off
+    /// anywhere, leaves the same rows.
+    ///
+    /// # Errors
+    /// When the model is unknown, its query fails, or its keys are not unique; the table is as it was then.
+    pub async fn build(&self, full_name: &str, request: Request) -> Result<Built> {
+        let model = self.models.model(full_name)?;
+        let built = match self.build_with(model, request, Joins::Fast).await {
+            Err(error) if is_exhausted(&error) => {
+                self.build_with(model, request, Joins::Frugal).await
+            }
+            built => built,
+        };
+        built.map_err(|error| in_model(&model.full_name(), error))
+    }
+
+    async fn build_with(&self, model: &Model, request: Request, joins: Joins) -> Result<Built> {
+        let building = Building {
+            lake: &self.lake,
+            model,
+            compute: self.session_with(&model.reads, None, joins).await?,
+            request,
+        };
+        let mut built = match model.header.materialized {
+            Materialized::View => Built::default(),
+            Materialized::Table => building.table().await?,
+            Materialized::Incremental => building.incremental().await?,
+            Materialized::Scd2 => building.history().await?,
+        };
+        built.rows = self.count(&model.full_name()).await?;
+        built.dead_ends = building.dead_ends(built.rows).await?;
+        Ok(built)
+    }
+}
+
+impl Building<'_> {
+    /// The model's query; `since` is what `{{ since }}` becomes.
+    async fn query(&self, since: &str) -> Result<DataFrame> {
+        let (sql, _) =
+            render_since(&self.model.sql, since).map_err(|(_, message)| Error::new(message))?;
+        self.compute.query(&sql).await
+    }
+
+    /// Writes all rows anew.
+    async fn table(&self) -> Result<Built> {
+        let _lock = self.lake.lock(&self.model.layer, &self.model.name).await?;
+        let frame = self.query("NULL").await?;
+        let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
+        let (version, rows) = self.overwrite(write::kept(frame, &schema)?).await?;
+        self.care(rows > 0).await?;
+        Ok(Built {
+            counts: Counts {
+                read: rows,
+                inserted: rows,
+                ..Counts::default()
+            },
+            version: Some(version),
+            ..Built::default()
+        })
+    }
+
+    /// Computes the query's rows and keeps them aside under the name `aside.staged`; their keys are checked.
+    async fn stage(&self, since: &str) -> Result<(Aside, u64)> {
+        let frame = self.query(since).await?;
+        let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
+        let mut aside = Aside::new(self.lake.aside(&self.model.layer, &self.model.name))?;
+        let frame = write::kept(frame, &schema)?;
+        let rows = aside.keep(&self.compute, "staged", frame).await?;
+        self.check_keys().await?;
+        Ok((aside, rows))
+    }
+}
+
+fn in_model(name: &str, error: Error) -> Error {
+    let told = Error::new(format!("model `{name}`: {error}"));
+    let told = match error.hint_text() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    };
+    match error.is_transient() {
+        true => told.transient(),
+        false => told,
+    }
+}

@@ -1,0 +1,103 @@
+//! Writing a whole Delta table, and keeping its files in order.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Column;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{Expr, cast};
+use deltalake::operations::optimize::OptimizeType;
+use deltalake::operations::vacuum::VacuumMode;
+use deltalake::operations::write::SchemaMode;
+use deltalake::protocol::SaveMode;
+use futures::TryStreamExt;
+
+use super::Building;
+use crate::base::{Error, Result};
+use crate::lake::error::{delta, planning};
+
+/// The rows of `frame` with the types of `schema`, whose columns are the frame's.
+pub(super) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
+    let given = frame.schema().clone();
+    let columns = given
+        .iter()
+        .zip(schema.fields())
+        .map(|((qualifier, field), kept)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            let column = match field.data_type() == kept.data_type() {
+                true => column,
+                false => cast(column, kept.data_type().clone()),
+            };
+            column.alias(field.name())
+        });
+    let columns: Vec<Expr> = columns.collect();
+    frame.select(columns).map_err(planning)
+}
+
+impl Building<'_> {
+    /// Puts the rows of `frame` in the place of the table's; readers see the old rows or the new ones. Gives the version and the number
+    /// of rows.
+    pub(super) async fn overwrite(&self, frame: DataFrame) -> Result<(u64, u64)> {
+        let (layer, name) = (&self.model.layer, &self.model.name);
+        let table = match self.lake.open(layer, name).await? {
+            Some(table) => table,
+            None => self.lake.handle(layer, name)?,
+        };
+        let written = table
+            .write(Vec::new())
+            .with_input_plan(frame.into_unoptimized_plan())
+            .with_session_state(Arc::new(self.compute.state()))
+            .with_save_mode(SaveMode::Overwrite)
+            .with_schema_mode(SchemaMode::Overwrite)
+            .with_partition_columns(self.model.header.partition_by.clone())
+            .await
+            .map_err(delta)?;
+        let last: Vec<_> = written
+            .history(Some(1))
+            .try_collect()
+            .await
+            .map_err(delta)?;
+        let metrics = last
+            .first()
+            .and_then(|commit| commit.info.get("operationMetrics"));
+        let rows = metrics.and_then(|metrics| metrics.get("num_added_rows")?.as_u64());
+        Ok((written.version().unwrap_or(0), rows.unwrap_or(0)))
+    }
+
+    /// Lays out and clears away files, as the header says. `changed`: whether rows were written.
+    pub(super) async fn care(&self, changed: bool) -> Result<()> {
+        let header = &self.model.header;
+        let (layer, name) = (&self.model.layer, &self.model.name);
+        let open = async || {
+            let table = self.lake.open(layer, name).await?;
+            table.ok_or_else(|| Error::new("a table is gone that was just written").transient())
+        };
+        if changed && (header.optimize || !header.zorder_by.is_empty()) {
+            let kind = match header.zorder_by.is_empty() {
+                true => OptimizeType::Compact,
+                false => OptimizeType::ZOrder(header.zorder_by.clone()),
+            };
+            open()
+                .await?
+                .optimize()
+                .with_type(kind)
+                .with_session_state(Arc::new(self.compute.state()))
+                .await
+                .map_err(delta)?;
+        }
+        if let Some(retention) = header.vacuum {
+            let retention = TimeDelta::from_std(retention)
+                .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
+            open()
+                .await?
+                .vacuum()
+                .with_retention_period(retention)
+                .with_enforce_retention_duration(false)
+                .with_mode(VacuumMode::Full)
+                .await
+                .map_err(delta)?;
+        }
+        Ok(())
+    }
+}

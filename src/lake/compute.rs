@@ -1,0 +1,218 @@
+//! The one place that makes the engine's session, so that another (a cluster) can stand behind the same SQL.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::common::TableReference;
+use datafusion::config::SqlParserOptions;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use deltalake::delta_datafusion::planner::DeltaPlanner;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use super::error::{planning, running};
+use super::model::{LAYERS, OP};
+use crate::base::{Error, Result};
+use crate::config::Settings;
+
+/// Schema of what a build keeps aside while it runs.
+pub(super) const ASIDE: &str = "aside";
+
+/// How two tables are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    /// One side in memory: fast, while it fits.
+    Fast,
+    /// Both sides sorted, on disk where need be.
+    Frugal,
+}
+
+/// A session of the engine with empty schemas `op`, one per layer, and [`ASIDE`].
+pub(super) struct Compute {
+    session: SessionContext,
+}
+
+impl Compute {
+    /// A session that runs queries: bounded in memory, spilling to `state/spill`.
+    ///
+    /// # Errors
+    /// When the folder for spilled rows cannot be made.
+    pub fn new(settings: &Settings, joins: Joins) -> Result<Self> {
+        let spill = spill_folder(&settings.state_dir().join("spill"))?;
+        let memory = usize::try_from(settings.lake.memory_mb.saturating_mul(1024 * 1024))
+            .unwrap_or(usize::MAX);
+        let disk =
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(running)?;
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config(joins))
+            .with_runtime_env(runtime)
+            .with_query_planner(DeltaPlanner::new());
+        Self::with_schemas(state)
+    }
+
+    /// A session that only plans.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn planner() -> Result<Self> {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config(Joins::Fast));
+        Self::with_schemas(state)
+    }
+
+    fn with_schemas(state: SessionStateBuilder) -> Result<Self> {
+        let session = SessionContext::new_with_state(state.build());
+        let catalog = session
+            .catalog(CATALOG)
+            .ok_or_else(|| Error::new("the engine has no catalog"))?;
+        for schema in LAYERS.into_iter().chain([OP, ASIDE]) {
+            catalog
+                .register_schema(schema, Arc::new(MemorySchemaProvider::new()))
+                .map_err(planning)?;
+        }
+        Ok(Self { session })
+    }
+
+    /// Makes `provider` known as `schema.table`, in place of what had that name.
+    ///
+    /// # Errors
+    /// When there is no such schema.
+    pub fn register(
+        &self,
+        schema: &str,
+        table: &str,
+        provider: Arc<dyn TableProvider>,
+    ) -> Result<()> {
+        let catalog = self.session.catalog(CATALOG);
+        let known: Option<Arc<dyn SchemaProvider>> =
+            catalog.and_then(|catalog| catalog.schema(schema));
+        let schema = known.ok_or_else(|| Error::new(format!("there is no schema `{schema}`")))?;
+        if schema.table_exist(table) {
+            schema.deregister_table(table).map_err(planning)?;
+        }
+        schema
+            .register_table(table.to_owned(), provider)
+            .map_err(planning)?;
+        Ok(())
+    }
+
+    /// Whether `schema.table` is known.
+    pub fn knows(&self, schema: &str, table: &str) -> bool {
+        self.session
+            .table_exist(TableReference::partial(schema, table))
+            .unwrap_or(false)
+    }
+
+    /// The logical plan of a query; nothing runs.
+    ///
+    /// # Errors
+    /// The engine's own, whose diagnostics say where.
+    pub async fn plan_statement(
+        &self,
+        statement: Statement,
+    ) -> std::result::Result<LogicalPlan, datafusion::error::DataFusionError> {
+        self.session.state().statement_to_plan(statement).await
+    }
+
+    /// A query as a frame; nothing runs yet.
+    ///
+    /// # Errors
+    /// When it cannot be planned.
+    pub async fn query(&self, sql: &str) -> Result<DataFrame> {
+        let state = self.session.state();
+        let plan = state.create_logical_plan(sql).await.map_err(planning)?;
+        Ok(self.frame(plan))
+    }
+
+    /// A plan as a frame.
+    pub fn frame(&self, plan: LogicalPlan) -> DataFrame {
+        DataFrame::new(self.session.state(), plan)
+    }
+
+    /// The Parquet files of a folder as a frame with the columns of `schema`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn parquet(
+        &self,
+        folder: &Path,
+        schema: &datafusion::arrow::datatypes::Schema,
+    ) -> Result<DataFrame> {
+        let options = ParquetReadOptions::default().schema(schema);
+        self.session
+            .read_parquet(folder.display().to_string(), options)
+            .await
+            .map_err(running)
+    }
+
+    /// The state that operations on Delta tables take.
+    pub fn state(&self) -> SessionState {
+        self.session.state()
+    }
+}
+
+const CATALOG: &str = "galen";
+
+fn config(joins: Joins) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, "public")
+        .with_information_schema(false);
+    if joins == Joins::Frugal {
+        config.options_mut().optimizer.prefer_hash_join = false;
+        // every sort that goes on keeps so much for itself: few of them, of small batches, fit where many do not. With a single
+        // partition the engine would join in memory whatever it is told
+        config.options_mut().execution.sort_spill_reservation_bytes = 1024 * 1024;
+        config = config.with_target_partitions(2).with_batch_size(1024);
+    }
+    let options = config.options_mut();
+    options.sql_parser = SqlParserOptions {
+        collect_spans: true,
+        ..options.sql_parser.clone()
+    };
+    // joins on columns of dictionaries, as partition columns of Delta tables are, do not bear it
+    options.optimizer.hash_join_inlist_pushdown_max_size = 0;
+    options
+        .optimizer
+        .hash_join_inlist_pushdown_max_distinct_values = 0;
+    config
+}
+
+/// This process's own folder in `all`; those of processes that are gone are removed once.
+fn spill_folder(all: &Path) -> Result<PathBuf> {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
+        for entry in entries {
+            let process = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let process = process.and_then(Pid::from_raw);
+            if process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH)) {
+                // what cannot be removed now is tried again by the next process
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    });
+    let own = all.join(std::process::id().to_string());
+    std::fs::create_dir_all(&own).map_err(|error| {
+        Error::new(format!("cannot create folder `{}`", own.display())).because(error)
+    })?;
+    Ok(own)
+}

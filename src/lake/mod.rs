@@ -1,0 +1,34 @@
+//! Models: SQL over Delta tables and operational tables, built, tested, queried and published.
+//!
+//! Belongs here: what a model means, where its table is, how it is computed and kept. [`compute`] is the only place that makes a
+//! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
+
+mod build;
+mod catalogue;
+mod compute;
+mod error;
+mod lineage;
+mod lock;
+mod model;
+mod op_batch;
+mod op_filter;
+mod op_table;
+mod place;
+mod publish;
+mod query;
+mod rows;
+mod testing;
+mod types;
+mod warehouse;
+
+pub use build::{Built, DeadEnd, Request};
+pub use catalogue::catalogue;
+pub use lineage::{Lineage, Origin, TableColumn};
+pub use model::{
+    Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
+    TestSpec, select,
+};
+pub use place::{At, Lake};
+pub use query::{Format, Rows};
+pub use testing::{Counted, ModelResults, TestResult, TestStatus};
+pub use warehouse::{StoredTable, Warehouse};

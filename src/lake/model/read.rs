@@ -1,0 +1,255 @@
+//! From the files under `models/` to checked models, with everything that is wrong.
+
+use std::collections::BTreeMap;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::models::{Column, Model, Models};
+use super::placed::did_you_mean;
+use super::properties::{ColumnType, Properties, TableSpec, place_of};
+use super::sql::{parse_query, render_since};
+use super::{Header, LAYERS, Materialized, OP, Placed, Sources};
+use crate::base::{CellType, Problem};
+
+const FOLDER: &str = "models/";
+const PROPERTIES: &str = "models.yaml";
+
+impl Models {
+    /// The models among `files` (path in the DAG's folder, text), and what is wrong with them.
+    pub fn read<'a>(
+        files: impl Iterator<Item = (&'a str, &'a str)>,
+        sources: Sources,
+    ) -> (Self, Vec<Problem>) {
+        let mut models = Self {
+            sources,
+            ..Self::default()
+        };
+        let mut problems = Vec::new();
+        let mut properties = Vec::new();
+        for (path, text) in files {
+            let Some(inside) = path.strip_prefix(FOLDER) else {
+                continue;
+            };
+            if inside == PROPERTIES || inside.ends_with("/models.yaml") {
+                match Properties::read(path, text) {
+                    Ok(read) => properties.push((path, read)),
+                    Err(problem) => problems.push(problem),
+                }
+            } else if let Some(name) = inside.strip_suffix(".sql") {
+                match read_model(path, name, text) {
+                    Ok(model) => {
+                        models.models.insert(model.full_name(), model);
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        models.order = models.models.keys().cloned().collect();
+        for (path, file) in properties {
+            for table in &file.sources {
+                models.describe_source(path, table, &mut problems);
+            }
+            for table in &file.models {
+                models.describe(path, table, &mut problems);
+            }
+        }
+        models.check_tables(&mut problems);
+        models.sort(&mut problems);
+        (models, problems)
+    }
+
+    fn describe(&mut self, path: &str, spec: &TableSpec, problems: &mut Vec<Problem>) {
+        let place = place_of(&spec.name);
+        let full_name = match self.model(&spec.name.value) {
+            Ok(model) => model.full_name(),
+            Err(error) => {
+                let hint = error.hint_text().map(str::to_owned);
+                return problems.push(place.problem(path, error.to_string(), hint));
+            }
+        };
+        let tests = spec.tests(path, problems);
+        let Some(model) = self.models.get_mut(&full_name) else {
+            return;
+        };
+        if model.properties.is_some() {
+            let message = format!("model `{full_name}` is described twice");
+            return problems.push(place.problem(path, message, None));
+        }
+        model.properties = Some(path.to_owned());
+        model.description.clone_from(&spec.description);
+        model.columns = columns(spec);
+        model.tests = tests;
+    }
+
+    fn describe_source(&mut self, path: &str, spec: &TableSpec, problems: &mut Vec<Problem>) {
+        let name = &spec.name.value;
+        let schema = name.split_once('.').map(|(schema, _)| schema);
+        if !schema.is_some_and(|schema| schema == OP || LAYERS.contains(&schema)) {
+            let message = format!("source `{name}` is not in a layer or `{OP}`");
+            let hint = Some("name it in full, as `bronze.visits`".to_owned());
+            return problems.push(place_of(&spec.name).problem(path, message, hint));
+        }
+        self.declared
+            .insert(name.clone(), (spec.description.clone(), columns(spec)));
+    }
+
+    /// Every table that a query names must be there.
+    fn check_tables(&self, problems: &mut Vec<Problem>) {
+        let known = self.known();
+        for model in self.models.values() {
+            for table in &model.reads {
+                let name = table.full();
+                if table.schema.is_none() {
+                    let there = known
+                        .iter()
+                        .find(|known| known.split_once('.').is_some_and(|(_, bare)| bare == name));
+                    let hint = match there {
+                        Some(full) => format!("name it with its schema, as `{full}`"),
+                        None => format!("tables are named with their schema: `{OP}` or a layer"),
+                    };
+                    let message = format!("table `{name}` is named without its schema");
+                    problems.push(table.place.problem(&model.path, message, Some(hint)));
+                } else if !self.knows(&name) {
+                    let hint = did_you_mean(&name, known.iter().map(String::as_str));
+                    let message = format!("no table `{name}`");
+                    problems.push(table.place.problem(&model.path, message, hint));
+                }
+            }
+        }
+    }
+
+    /// Puts them in order; a cycle is reported and leaves them in the order of names.
+    fn sort(&mut self, problems: &mut Vec<Problem>) {
+        let names: Vec<&String> = self.models.keys().collect();
+        let index: BTreeMap<&str, usize> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.as_str(), at))
+            .collect();
+        let mut graph = DiGraph::<(), ()>::new();
+        for _ in &names {
+            graph.add_node(());
+        }
+        for (at, name) in names.iter().enumerate() {
+            for upstream in self.upstream(name) {
+                graph.add_edge(NodeIndex::new(at), NodeIndex::new(index[upstream]), ());
+            }
+        }
+        let mut order = Vec::with_capacity(names.len());
+        // components come with those they lead to first
+        for component in tarjan_scc(&graph) {
+            if component.len() > 1 || graph.contains_edge(component[0], component[0]) {
+                let path: Vec<&str> = cycle(&graph, &component)
+                    .into_iter()
+                    .map(|node| names[node.index()].as_str())
+                    .collect();
+                let model = &self.models[path[0]];
+                let place = model
+                    .reads
+                    .iter()
+                    .find(|table| Some(table.full().as_str()) == path.get(1).copied());
+                let message = format!("models form a cycle: `{}`", path.join("` reads `"));
+                let hint = Some("a model cannot need its own result; split one of them".to_owned());
+                let place = place.map_or(Placed::default(), |table| table.place);
+                problems.push(place.problem(&model.path, message, hint));
+            }
+            order.extend(component.iter().map(|node| names[node.index()].clone()));
+        }
+        self.order = order;
+    }
+}
+
+/// A way from the first of `component` back to it.
+fn cycle(graph: &DiGraph<(), ()>, component: &[NodeIndex]) -> Vec<NodeIndex> {
+    let start = component.iter().min().copied().unwrap_or_default();
+    let mut came_from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for next in graph.neighbors(node) {
+            if next == start {
+                let mut path = vec![start, node];
+                while let Some(before) = came_from.get(&path[path.len() - 1]) {
+                    path.push(*before);
+                }
+                path.dedup();
+                path.reverse();
+                if path.len() == 1 {
+                    path.push(start);
+                }
+                return path;
+            }
+            if next != start && !came_from.contains_key(&next) {
+                came_from.insert(next, node);
+                queue.push_back(next);
+            }
+        }
+    }
+    vec![start, start]
+}
+
+fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
+    let start = Placed { line: 0, column: 0 };
+    let Some((layer, name)) = name.split_once('/') else {
+        let hint = Some(format!(
+            "a model stands in the folder of its layer: {}",
+            LAYERS.join(", ")
+        ));
+        return Err(start.problem(path, "the model is in no layer", hint));
+    };
+    if !LAYERS.contains(&layer) {
+        let hint =
+            did_you_mean(layer, LAYERS).or_else(|| Some(format!("layers: {}", LAYERS.join(", "))));
+        return Err(start.problem(path, format!("no layer `{layer}`"), hint));
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) || name.len() > 63 {
+        let message = format!(
+            "`{name}` is not a model's name, expected up to 63 lower-case letters, digits and `_`"
+        );
+        return Err(start.problem(path, message, None));
+    }
+    let header = Header::read(path, text)?;
+    let (rendered, since) = render_since(text, "NULL")
+        .map_err(|(place, message)| place.problem(path, message, None))?;
+    if since && header.since.is_none() {
+        let hint = "name the column whose highest value it is, as `since: updated_at`";
+        let message = if header.materialized == Materialized::Incremental {
+            "the query holds `{{ since }}`, but the header no `since`"
+        } else {
+            "`{{ since }}` is for incremental models"
+        };
+        return Err(start.problem(path, message, Some(hint.to_owned())));
+    }
+    let (_, reads) =
+        parse_query(&rendered).map_err(|(place, message)| place.problem(path, message, None))?;
+    Ok(Model {
+        layer: layer.to_owned(),
+        name: name.to_owned(),
+        path: path.to_owned(),
+        sql: text.to_owned(),
+        header,
+        description: String::new(),
+        columns: Vec::new(),
+        tests: Vec::new(),
+        properties: None,
+        reads,
+        since,
+    })
+}
+
+fn columns(spec: &TableSpec) -> Vec<Column> {
+    let columns = spec.columns.iter().map(|column| Column {
+        name: column.name.value.clone(),
+        description: column.description.clone(),
+        cell_type: match column.r#type {
+            None | Some(ColumnType::Text) => CellType::Text,
+            Some(ColumnType::Integer) => CellType::Integer,
+            Some(ColumnType::Number) => CellType::Float,
+            Some(ColumnType::Boolean) => CellType::Boolean,
+            Some(ColumnType::Date) => CellType::Date,
+            Some(ColumnType::Timestamp) => CellType::Timestamp,
+        },
+    });
+    columns.collect()
+}

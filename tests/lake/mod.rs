@@ -1,0 +1,7 @@
+//! Models: built, tested, queried, published, as tasks of a run.
+
+mod build;
+mod house;
+mod op;
+mod publish;
+mod run;

@@ -1,0 +1,184 @@
+//! Models as tasks of a run, through the binary.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cli::galen::{Said, command, galen};
+
+const DAG: &str = "
+dag_id: clinic
+schedule: '@daily'
+tables: tables.sql
+tasks:
+  - {task_id: load, operator: sql, with: {statements: [\"INSERT INTO visits (id, day) VALUES (1, '2026-01-01'), (2, '2026-01-02') ON CONFLICT DO NOTHING\"]}}
+  - {task_id: first, operator: models, depends_on: [load], with: {select: 'layer:silver'}}
+  - {task_id: rest, operator: models, depends_on: [first], with: {select: 'tag:late'}}
+  - {task_id: end, operator: noop, depends_on: [rest]}
+";
+
+fn write(home: &Path, path: &str, text: &str) {
+    let path = home.join("dags/clinic").join(path);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+}
+
+fn home() -> TempDir {
+    let home = tempfile::tempdir().expect("home");
+    write(home.path(), "dag.yaml", DAG);
+    write(
+        home.path(),
+        "tables.sql",
+        "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, day DATE);",
+    );
+    write(
+        home.path(),
+        "models/silver/visits.sql",
+        "-- unique_key: id\nSELECT id, day FROM op.visits",
+    );
+    write(
+        home.path(),
+        "models/core/shown.sql",
+        "-- {materialized: view, tags: late}\nSELECT id, day FROM silver.visits",
+    );
+    write(
+        home.path(),
+        "models/gold/days.sql",
+        "-- {unique_key: day, tags: late}\nSELECT day, count(*) AS n FROM core.shown GROUP BY day",
+    );
+    write(
+        home.path(),
+        "models/models.yaml",
+        "models:\n- name: visits\n  tests: [{row_count: {min: 1}}]\n",
+    );
+    home
+}
+
+fn succeeds(said: Said) -> Said {
+    assert_eq!(said.code, 0, "{said}");
+    said
+}
+
+#[test]
+fn each_model_is_a_task_and_a_failed_test_stops_what_follows() {
+    let home = home();
+    let shown = succeeds(galen(home.path(), &["dags", "show", "clinic", "--json"]));
+    let shown: Value = serde_json::from_str(&shown.out).expect("json");
+    let text = shown.to_string();
+    for task in ["first.silver.visits", "rest.core.shown", "rest.gold.days"] {
+        assert!(text.contains(task), "{text}");
+    }
+    succeeds(galen(home.path(), &["run", "clinic"]));
+    let rows = succeeds(galen(
+        home.path(),
+        &[
+            "query",
+            "clinic",
+            "SELECT * FROM gold.days ORDER BY day",
+            "--format",
+            "csv",
+        ],
+    ));
+    assert_eq!(rows.out, "day,n\n2026-01-01,1\n2026-01-02,1\n");
+    let tests = succeeds(galen(home.path(), &["tests", "clinic"]));
+    assert!(tests.out.contains("row_count"), "{tests}");
+
+    write(
+        home.path(),
+        "models/models.yaml",
+        "models:\n- name: visits\n  columns: [{name: day, tests: [{accepted_values: {values: ['2026-01-01']}}]}]\n",
+    );
+    let failed = galen(home.path(), &["run", "clinic"]);
+    assert_eq!(failed.code, 1, "{failed}");
+    assert!(failed.err.contains("fails for 1 of 2 rows"), "{failed}");
+    let tests = galen(home.path(), &["tests", "clinic"]);
+    assert_eq!(tests.code, 1, "{tests}");
+    assert!(
+        !tests.out.contains("2026-01-02"),
+        "values are never shown: {tests}"
+    );
+}
+
+#[test]
+fn killed_anywhere_and_run_again_the_tables_are_the_same() {
+    let tables = ["silver.visits", "core.kept", "core.versions", "gold.days"];
+    let prepared = || {
+        let home = home();
+        write(
+            home.path(),
+            "models/core/kept.sql",
+            "-- {materialized: incremental, unique_key: id, tags: late, optimize: true}\nSELECT id, day FROM silver.visits",
+        );
+        write(
+            home.path(),
+            "models/core/versions.sql",
+            "-- {materialized: scd2, unique_key: id, tags: late, vacuum: 0s}\nSELECT id, day FROM silver.visits",
+        );
+        home
+    };
+    let all = |home: &TempDir| {
+        tables.map(|table| succeeds(galen(home.path(), &["export", "clinic", table])).out)
+    };
+    let run = ["run", "clinic", "--date", "2026-01-02"];
+    let calm = prepared();
+    succeeds(galen(calm.path(), &run));
+    let expected = all(&calm);
+    let stormy = prepared();
+    for millis in [500, 1000, 1500, 2500] {
+        let mut child = command(stormy.path(), &run).spawn().expect("it starts");
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+        // a process that is done already cannot be killed
+        let _ = child.kill();
+        child.wait().expect("its end");
+    }
+    succeeds(galen(stormy.path(), &run));
+    assert_eq!(all(&stormy), expected);
+}
+
+#[test]
+fn columns_are_followed_and_the_catalogue_is_written() {
+    let home = home();
+    let lineage = succeeds(galen(home.path(), &["lineage", "clinic", "gold.days.day"]));
+    let expected = "gold.days.day  (models/gold/days.sql)\n  core.shown.day  (models/core/shown.sql)\n    silver.visits.day  (models/silver/visits.sql)\n      op.visits.day\n";
+    assert_eq!(lineage.out, expected);
+    let docs = succeeds(galen(home.path(), &["docs", "clinic"]));
+    let page = std::fs::read_to_string(home.path().join(docs.out.trim())).expect("a page");
+    for part in ["gold.days", "op.visits.day", "row_count", "<svg"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn mistakes_in_models_are_mistakes_of_the_dag() {
+    let home = home();
+    write(
+        home.path(),
+        "models/gold/days.sql",
+        "SELECT dya,\n  count(*) AS n FROM core.shwon GROUP BY dya",
+    );
+    write(
+        home.path(),
+        "models/gold/other.sql",
+        "-- tags: late\nSELECT\n  iid FROM silver.visits",
+    );
+    let said = galen(home.path(), &["dags", "validate"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(
+        said.out
+            .contains("dags/clinic/models/gold/days.sql:2:22: no table `core.shwon`"),
+        "{said}"
+    );
+    assert!(said.out.contains("did you mean `core.shown`?"), "{said}");
+    write(
+        home.path(),
+        "models/gold/days.sql",
+        "-- tags: late\nSELECT day FROM core.shown",
+    );
+    let said = galen(home.path(), &["dags", "validate"]);
+    assert!(
+        said.out
+            .contains("dags/clinic/models/gold/other.sql:3:3: no column `iid`"),
+        "{said}"
+    );
+}
