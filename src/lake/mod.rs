@@ -7,6 +7,8 @@ mod build;
 mod catalogue;
 mod compute;
 mod error;
+mod incoming;
+mod landing;
 mod lineage;
 mod lock;
 mod model;
@@ -14,21 +16,34 @@ mod op_batch;
 mod op_filter;
 mod op_table;
 mod place;
+mod provenance;
 mod publish;
+mod quality;
 mod query;
+mod replace;
 mod rows;
 mod testing;
+mod texts;
 mod types;
 mod warehouse;
 
 pub use build::{Built, DeadEnd, Request};
 pub use catalogue::catalogue;
+pub use datafusion::arrow::array::RecordBatch;
+pub use datafusion::execution::SendableRecordBatchStream as Batches;
+pub use error::running as read_error;
+pub use incoming::{Incoming, Sender, incoming};
+pub use landing::{Landing, check_landing_name};
 pub use lineage::{Lineage, Origin, TableColumn};
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
     TestSpec, select,
 };
 pub use place::{At, Lake};
+pub use provenance::{QUARANTINE, landed, rejected, unread};
+pub use quality::{KeptRule, RuleRun};
 pub use query::{Format, Rows};
+pub use replace::Replaced;
 pub use testing::{Counted, ModelResults, TestResult, TestStatus};
+pub use texts::of as texts_of;
 pub use warehouse::{StoredTable, Warehouse};
