@@ -97,7 +97,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// As [`Warehouse::query`].
-    pub async fn count_rows(&self, sql: &str) -> Result<u64> {
+    pub async fn count_rows_of(&self, sql: &str) -> Result<u64> {
         let sql = format!(
             "SELECT count(*) FROM ({}) AS counted",
             sql.trim().trim_end_matches(';')
