@@ -1,6 +1,7 @@
-//! Models: SQL over Delta tables and operational tables, built, tested, queried and published.
+//! Models: SQL over Delta tables and operational tables, built, tested, queried and published; and the Delta tables that tasks write.
 //!
-//! Belongs here: what a model means, where its table is, how it is computed and kept. [`compute`] is the only place that makes a
+//! Belongs here: what a model means, where its table is, how it is computed and kept; how files land in a table ([`Landing`]) and how a table
+//! is replaced. [`compute`] is the only place that makes a
 //! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
 
 mod build;
@@ -35,6 +36,7 @@ pub use error::running as read_error;
 pub use incoming::{Incoming, Sender, incoming};
 pub use landing::{Landing, check_landing_name};
 pub use lineage::{Lineage, Origin, TableColumn};
+pub use lock::TableLock;
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
     TestSpec, select,

@@ -10,6 +10,7 @@ use super::build::write::{kept, overwrite};
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::delta;
 use super::incoming::Incoming;
+use super::lock::TableLock;
 use super::types::kept_schema;
 use crate::base::{Error, Result};
 use crate::db::quote;
@@ -39,6 +40,15 @@ impl Warehouse {
         Ok(snapshot.snapshot().arrow_schema())
     }
 
+    /// Waits until nobody else writes the table.
+    ///
+    /// # Errors
+    /// When its folder cannot be written.
+    pub async fn lock(&self, full_name: &str) -> Result<TableLock> {
+        let (layer, table) = full_name.split_once('.').unwrap_or_default();
+        self.lake.lock(layer, table).await
+    }
+
     /// The rows of `sql`, batch by batch.
     ///
     /// # Errors
@@ -49,7 +59,7 @@ impl Warehouse {
 
     /// Puts `rows` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break off the
     /// table stays. Of rows with equal values in `latest.0`, none of them null, the one with the greatest value in column `latest.1`
-    /// is kept; that column is not.
+    /// is kept; that column is not. Whoever calls this holds the lock of the table, or of one that stands for it.
     ///
     /// # Errors
     /// When the rows break off or the table cannot be written.
@@ -61,7 +71,6 @@ impl Warehouse {
         partition_by: &[String],
     ) -> Result<Replaced> {
         let (layer, table) = full_name.split_once('.').unwrap_or_default();
-        let _lock = self.lake.lock(layer, table).await?;
         let compute = Compute::new(&self.settings, Joins::Fast)?;
         let rows = rows.table()?;
         let sql = match latest {

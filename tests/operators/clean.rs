@@ -247,3 +247,20 @@ fn mistakes_are_found_before_anything_ran() {
         "{found}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_at_once_wait_for_each_other() {
+    let desk = desk();
+    land(&desk, "towns").await;
+    let other = Desk::beside(&desk);
+    let both = async {
+        tokio::join!(
+            desk.run("clean", of("towns")),
+            other.run("clean", of("towns"))
+        )
+    };
+    let both = tokio::time::timeout(std::time::Duration::from_secs(60), both).await;
+    let (one, two) = both.expect("no deadlock");
+    assert_eq!(one.counts, counts([2, 0, 0, 0, 0]));
+    assert_eq!(two.counts, one.counts);
+}

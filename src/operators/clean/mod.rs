@@ -95,6 +95,8 @@ impl Clean {
     async fn clean(&self, context: &TaskContext) -> Result<Outcome> {
         let models = Arc::new(sound_models(&context.dag, &context.files)?);
         let warehouse = Warehouse::new(context.settings.clone(), context.records.clone(), models);
+        // it stands for both tables: two runs that took one lock each would wait for each other
+        let _lock = warehouse.lock(&self.into).await?;
         let stored = warehouse.stored_columns(&self.from).await?;
         let mut prepared = Prepared::new(self, &context.files, &stored)?;
         let known = parents::known(&prepared.cleaning, self, &context.dag, &warehouse).await?;

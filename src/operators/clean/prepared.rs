@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use serde_json::Value;
 
 use super::{Clean, convert, first, parents};
 use crate::base::{Problem, Result};
 use crate::dag::{Dag, DagFiles};
 use crate::db::quote;
 use crate::lake::{self, QUARANTINE};
+use crate::operators::models::known_columns;
 use crate::rules::tables::{Cleaning, RuleTables};
 
 /// Column that tells the order of records while a table is written, when the later of two is kept.
@@ -120,19 +120,15 @@ impl Clean {
             true => tables.check_tables(&known),
             false => Vec::new(), // said once, by the first task with these rules
         };
-        let known = super::super::models::known_columns(dag, files);
+        let known = known_columns(dag, files);
         let Some(columns) = known.get(&self.from) else {
             return problems;
         };
-        match Self::fit(self, &tables, columns) {
+        match Prepared::of(self, &tables, columns) {
             Ok(prepared) => problems.extend(parents::check(&prepared.cleaning, self, dag, &known)),
             Err(more) => problems.extend(more),
         }
         problems
-    }
-
-    fn fit(&self, tables: &RuleTables, stored: &Schema) -> Result<Prepared, Vec<Problem>> {
-        Prepared::of(self, tables, stored)
     }
 }
 
@@ -140,9 +136,7 @@ impl Clean {
 pub(super) fn cleans(dag: &Dag) -> Vec<Clean> {
     let tasks = dag.tasks.iter().filter(|task| task.operator == "clean");
     tasks
-        .filter_map(|task| {
-            serde_json::from_value(Value::Object(task.with.as_object()?.clone())).ok()
-        })
+        .filter_map(|task| serde_json::from_value(task.with.clone()).ok())
         .collect()
 }
 
@@ -169,7 +163,7 @@ pub(in crate::operators) fn made(
             let (Some(stored), Ok(tables)) = (stored, clean.tables(files)) else {
                 continue;
             };
-            if let Ok(prepared) = clean.fit(&tables, &stored) {
+            if let Ok(prepared) = Prepared::of(clean, &tables, &stored) {
                 made.insert(clean.into.clone(), Some(prepared.clean()));
                 let quarantine = format!("{}{QUARANTINE}", clean.into);
                 made.insert(quarantine, Some(prepared.rejected()));
