@@ -14,7 +14,7 @@ fn home() -> tempfile::TempDir {
 fn a_misspelt_verb_names_the_nearest() {
     assert_snapshot!(galen(home().path(), &["docter"]), @"
         err: error: unrecognized subcommand `docter`
-        err: hint: a similar subcommand exists: `doctor`
+        err: hint: some similar subcommands exist: `docs`, `doctor`
         err: Usage: galen [OPTIONS] <COMMAND>
         err: For more information, try `--help`.
         exit: 2
