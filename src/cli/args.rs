@@ -13,6 +13,7 @@ use super::doctor::Doctor;
 use super::generate::Generate;
 use super::lineage::{Docs, LineageOf};
 use super::profile::Profile;
+use super::quality::Quality;
 use super::quarantine::Quarantine;
 use super::query::Query;
 use super::retry::Retry;
@@ -54,6 +55,7 @@ pub enum Verb {
     Export(Export),
     Query(Query),
     Tests(Tests),
+    Quality(Quality),
     #[command(name = "lineage")]
     LineageOf(LineageOf),
     Docs(Docs),

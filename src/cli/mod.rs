@@ -20,6 +20,7 @@ mod params;
 mod printer;
 mod profile;
 mod progress;
+mod quality;
 mod quarantine;
 mod query;
 mod retry;

@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
-    audit, backfill, dags, db, demo, doctor, generate, lineage, logging, profile, quarantine,
-    query, retry, rows, run, runs, scheduler, schema, tasks, tests,
+    audit, backfill, dags, db, demo, doctor, generate, lineage, logging, profile, quality,
+    quarantine, query, retry, rows, run, runs, scheduler, schema, tasks, tests,
 };
 use crate::base::{Error, Result};
 
@@ -47,6 +47,7 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
         Verb::Export(args) => wait(rows::export(&args, &app, printer)),
         Verb::Query(args) => wait(query::query(&args, &app, printer)),
         Verb::Tests(args) => wait(tests::tests(&args, &app, printer)),
+        Verb::Quality(args) => quality::quality(&args, &app, printer),
         Verb::LineageOf(args) => lineage::lineage(&args, &app, printer),
         Verb::Docs(args) => wait(lineage::docs(&args, &app, printer)),
         Verb::Tracing(args) => wait(rows::trace(&args, &app, printer)),

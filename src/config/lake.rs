@@ -10,11 +10,16 @@ use super::settings::{Flaw, expect};
 pub struct LakeSettings {
     /// MiB that sorts, joins and aggregations of one model may hold; what does not fit is spilled to `state/spill`.
     pub memory_mb: u64,
+    /// Records of a file in one commit to a Delta table, about: a commit ends with the batch of the reader that reaches it.
+    pub chunk_records: u64,
 }
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { memory_mb: 1024 }
+        Self {
+            memory_mb: 1024,
+            chunk_records: 50_000,
+        }
     }
 }
 
@@ -24,6 +29,11 @@ impl LakeSettings {
             (64..=1_048_576).contains(&self.memory_mb),
             "memory_mb",
             "expected a whole number from 64 to 1048576",
+        )?;
+        expect(
+            (1..=10_000_000).contains(&self.chunk_records),
+            "chunk_records",
+            "expected a whole number from 1 to 10000000",
         )
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn planning(error: DataFusionError) -> Error {
 }
 
 /// An error of execution.
-pub(super) fn running(error: DataFusionError) -> Error {
+pub fn running(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::External(source) => match source.downcast_ref::<Error>() {
             Some(own) => again(own),

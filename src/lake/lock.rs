@@ -9,7 +9,7 @@ use crate::base::{Error, Result};
 
 /// Held until dropped, or until the process ends.
 #[derive(Debug)]
-pub(super) struct TableLock {
+pub struct TableLock {
     /// Closing it lets go of the lock.
     _file: File,
 }

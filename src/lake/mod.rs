@@ -1,12 +1,15 @@
-//! Models: SQL over Delta tables and operational tables, built, tested, queried and published.
+//! Models: SQL over Delta tables and operational tables, built, tested, queried and published; and the Delta tables that tasks write.
 //!
-//! Belongs here: what a model means, where its table is, how it is computed and kept. [`compute`] is the only place that makes a
+//! Belongs here: what a model means, where its table is, how it is computed and kept; how files land in a table ([`Landing`]) and how a table
+//! is replaced. [`compute`] is the only place that makes a
 //! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
 
 mod build;
 mod catalogue;
 mod compute;
 mod error;
+mod incoming;
+mod landing;
 mod lineage;
 mod lock;
 mod model;
@@ -14,21 +17,35 @@ mod op_batch;
 mod op_filter;
 mod op_table;
 mod place;
+mod provenance;
 mod publish;
+mod quality;
 mod query;
+mod replace;
 mod rows;
 mod testing;
+mod texts;
 mod types;
 mod warehouse;
 
 pub use build::{Built, DeadEnd, Request};
 pub use catalogue::catalogue;
+pub use datafusion::arrow::array::RecordBatch;
+pub use datafusion::execution::SendableRecordBatchStream as Batches;
+pub use error::running as read_error;
+pub use incoming::{Incoming, Sender, incoming};
+pub use landing::{Landing, check_landing_name};
 pub use lineage::{Lineage, Origin, TableColumn};
+pub use lock::TableLock;
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
     TestSpec, select,
 };
 pub use place::{At, Lake};
+pub use provenance::{QUARANTINE, landed, rejected, unread};
+pub use quality::{KeptRule, RuleRun};
 pub use query::{Format, Rows};
+pub use replace::Replaced;
 pub use testing::{Counted, ModelResults, TestResult, TestStatus};
+pub use texts::of as texts_of;
 pub use warehouse::{StoredTable, Warehouse};

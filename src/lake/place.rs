@@ -52,6 +52,11 @@ impl Lake {
             .join(format!("{layer}.{table}.json"))
     }
 
+    /// The folder of what rules said of tables.
+    pub(super) fn folder_of_rules(&self) -> PathBuf {
+        self.root.join(".rules")
+    }
+
     /// Names of the tables that exist in `layer`.
     pub(super) fn tables(&self, layer: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.root.join(layer)).into_iter();

@@ -1,4 +1,4 @@
-//! `ingest`: files into a staging table, each record once.
+//! `ingest`: files into a staging table or a Delta table, each record once.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,14 +12,15 @@ use serde_json::{Map, json};
 use tokio::sync::mpsc;
 
 use super::blocking::{blocking, joined};
+use super::carrier::Carrier;
 use super::fetch::{Fetched, fetch};
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::base::{Counts, Digest, Error, Result, TextBatch, nearest, sha256};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::records::{Delivery, Staging, Window, check_staging_name};
+use crate::records::{Delivery, Window};
 use crate::sources::{Layout, Partition, Reader, Source, find_files};
 
-/// Stages the records of files: each file is kept in the archive by its SHA-256, and each record becomes a row of text columns
+/// Takes the records of files: each file is kept in the archive by its SHA-256, and each record becomes a row of text columns
 /// that knows its file, line and hash. The same bytes again add nothing. A record that cannot be read goes to quarantine with
 /// its line and its bytes, and the file goes on.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,10 +28,12 @@ use crate::sources::{Layout, Partition, Reader, Source, find_files};
 pub struct Ingest {
     /// Where the records are and how they are written.
     source: Source,
-    /// The staging table; made when absent.
+    /// The table; made when absent. A bare name is a staging table, from which `process` fills operational tables. `bronze.visits` is a Delta table
+    /// that models and `clean` read: records land there in large chunks, and those that cannot be read in `bronze.visits_quarantine`.
     into: String,
     /// Columns that say what a record is about. With them a record that repeats the last staged version of its key is counted
-    /// as duplicate and not staged, and a changed one as updated.
+    /// as duplicate and not staged, and a changed one as updated. For staging tables: the rule tables of `clean` say what identifies a row
+    /// of a Delta table.
     #[serde(default)]
     key: Vec<String>,
     /// A date column by which runs share a file, so that each takes exactly its data interval.
@@ -47,8 +50,13 @@ impl Operator for Ingest {
         if let Err((pointer, message)) = self.source.resolve(usize::MAX) {
             flaws.push(Flaw::at(format!("/source{pointer}"), message));
         }
-        if let Err(message) = check_staging_name(&self.into) {
+        if let Err(message) = Carrier::check_name(&self.into) {
             flaws.push(Flaw::at("/into", message));
+        } else if self.into.contains('.') && !self.key.is_empty() {
+            let flaw = Flaw::at("/key", "`key` is for staging tables");
+            flaws.push(flaw.hint(
+                "records land as they came; let a `clean` task with a `stage` job or a `UNIQUE` rule find repetitions",
+            ));
         }
         if let Some(Err(message)) = self.partition.as_ref().map(Partition::check) {
             flaws.push(Flaw::at("/partition/format", message));
@@ -103,12 +111,11 @@ struct Load<'a> {
 
 impl Load<'_> {
     async fn run(&self, file: Fetched) -> Result<Counts, TaskError> {
-        let records = &self.context.records;
-        let mut staging = Staging::begin(records, self.delivery(file.digest)).await?;
-        if !staging.is_done() {
-            self.stage(&mut staging, file.path).await?;
+        let mut carrier = Carrier::begin(self.context, self.delivery(file.digest)).await?;
+        if !carrier.is_done() {
+            self.bring(&mut carrier, file.path).await?;
         }
-        let counts = staging.counts();
+        let counts = carrier.counts();
         self.context.log.info(
             "staged a file",
             json!({"file": self.name, "sha256": file.digest, "into": self.ingest.into, "counts": counts}),
@@ -134,9 +141,9 @@ impl Load<'_> {
         }
     }
 
-    async fn stage(&self, staging: &mut Staging, path: PathBuf) -> Result<(), TaskError> {
+    async fn bring(&self, carrier: &mut Carrier, path: PathBuf) -> Result<(), TaskError> {
         let (name, layout) = (self.name.to_owned(), self.layout.clone());
-        let passed = staging.records_done();
+        let passed = carrier.records_done();
         let reader = blocking(move || {
             let mut reader = Reader::open(&path, &name, &layout)?;
             reader.skip(passed)?;
@@ -145,7 +152,7 @@ impl Load<'_> {
         .await?;
         let date = self.date_column(reader.columns())?;
         let now = || self.context.clock.now();
-        let added = staging.prepare(reader.columns(), now()).await?;
+        let added = carrier.prepare(reader.columns(), now()).await?;
         if !added.is_empty() {
             let fields = json!({"file": self.name, "columns": added});
             self.context.log.warn("the file has new columns", fields);
@@ -156,12 +163,13 @@ impl Load<'_> {
         while let Some(batch) = self.next(&mut batches).await? {
             rejected.count(&batch);
             let moments = self.moments(&batch, date);
-            staging.write(batch, &moments, now()).await?;
+            carrier.write(batch, &moments, now()).await?;
         }
         rejected.report(self);
-        // what was read before the file broke off is staged
+        // what was read before the file broke off is kept
+        carrier.flush(now()).await?;
         joined(reading).await?;
-        staging.finish(now()).await?;
+        carrier.finish(now()).await?;
         Ok(())
     }
 
@@ -238,6 +246,9 @@ impl Rejected {
         let hint = match self.reasons.contains_key("bad_encoding") {
             true => {
                 "set `encoding` of the source to `latin1` or `windows-1252` if that is what the file is"
+            }
+            false if load.ingest.into.contains('.') => {
+                "they are in the table beside it, whose name ends with `_quarantine`"
             }
             false => "`galen quarantine list` shows them",
         };

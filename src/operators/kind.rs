@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::clean::Clean;
 use super::generate::Generate;
 use super::http::Http;
 use super::ingest::Ingest;
@@ -14,7 +15,7 @@ use super::publish::Publish;
 use super::shell::Shell;
 use super::sql::Sql;
 use super::wait_for::WaitFor;
-use super::{TaskContext, TaskError, Verdict};
+use super::{TaskContext, TaskError, Verdict, order};
 use crate::dag::{Catalog, Dag, DagFiles, Flaw};
 
 /// One kind of task with its parameters, ready to run.
@@ -78,6 +79,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 const ALL: &[Kind] = &[
     // by name
+    Kind::of::<Clean>("clean"),
     Kind::of::<Generate>("generate"),
     Kind::of::<Http>("http"),
     Kind::of::<Ingest>("ingest"),
@@ -128,6 +130,8 @@ impl Catalog for Operators {
     }
 
     fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
-        models::expand(dag, files)
+        let mut flaws = order::check(dag, files);
+        flaws.extend(models::expand(dag, files));
+        flaws
     }
 }

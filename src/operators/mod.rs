@@ -4,7 +4,9 @@
 //! the kinds. Does not belong here: when or whether a task runs, and its state.
 
 mod blocking;
+mod carrier;
 mod child;
+mod clean;
 mod context;
 mod fetch;
 mod generate;
@@ -14,6 +16,7 @@ mod ingest;
 mod kind;
 mod models;
 mod noop;
+mod order;
 mod outcome;
 mod period;
 mod process;

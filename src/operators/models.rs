@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
+use super::{Operator, Outcome, TaskContext, TaskError, Verdict, clean};
 use crate::base::{Error, Result, TaskId};
 use crate::dag::template::is_template;
 use crate::dag::{Dag, DagFiles, Flaw, Param, ParamType, Task};
@@ -208,21 +209,93 @@ fn models_of(dag: &Dag, files: &DagFiles) -> Result<(lake::Models, Vec<crate::ba
             .and_then(Value::as_str)
             .map(str::to_owned)
     };
-    let ingested = dag
-        .tasks
-        .iter()
-        .filter(|task| task.operator == "ingest")
-        .filter_map(into);
-    let open = ingested.map(|into| match into.contains('.') {
+    let of = |operator: &'static str| {
+        dag.tasks
+            .iter()
+            .filter(move |task| task.operator == operator)
+    };
+    let staged = of("ingest").filter_map(into);
+    let staged = staged.map(|into| match into.contains('.') {
         true => into,
         false => format!("{}.{into}", lake::OP),
     });
+    let cleaned = of("clean").filter_map(into);
+    let cleaned = cleaned.flat_map(|into| [format!("{into}{}", lake::QUARANTINE), into]);
+    let texts = || files.iter().map(|(path, text)| (path, &**text));
     let sources = Sources {
         op,
-        open: open.collect(),
+        open: staged.chain(cleaned).collect(),
+        stored: stored_columns(dag, files, texts()),
     };
-    let texts = files.iter().map(|(path, text)| (path, &**text));
-    Ok(lake::Models::read(texts, sources))
+    Ok(lake::Models::read(texts(), sources))
+}
+
+/// The columns of the Delta tables that `ingest` and `clean` tasks write, as far as they are known before anything ran.
+pub(super) fn known_columns(dag: &Dag, files: &DagFiles) -> BTreeMap<String, SchemaRef> {
+    stored_columns(dag, files, files.iter().map(|(path, text)| (path, &**text)))
+}
+
+fn stored_columns<'a>(
+    dag: &Dag,
+    files: &DagFiles,
+    texts: impl Iterator<Item = (&'a str, &'a str)>,
+) -> BTreeMap<String, SchemaRef> {
+    let tasks = dag.tasks.iter().filter(|task| task.operator == "ingest");
+    let into = tasks.filter_map(|task| task.with.get("into").and_then(Value::as_str));
+    let landing: BTreeSet<&str> = into.filter(|into| into.contains('.')).collect();
+    if landing.is_empty() && !dag.tasks.iter().any(|task| task.operator == "clean") {
+        return BTreeMap::new();
+    }
+    let (described, _) = lake::Models::read(texts, Sources::default());
+    let mut known = BTreeMap::new();
+    for name in landing {
+        known.insert(format!("{name}{}", lake::QUARANTINE), lake::unread());
+        if let Some((_, columns)) = described
+            .declared(name)
+            .filter(|(_, columns)| !columns.is_empty())
+        {
+            let columns = columns.iter().map(|column| column.name.as_str());
+            let own = columns.filter(|name| !name.starts_with('_'));
+            known.insert(name.to_owned(), lake::landed(own));
+        }
+    }
+    let made = clean::made(dag, files, &known);
+    known.extend(
+        made.into_iter()
+            .filter_map(|(name, columns)| Some((name, columns?))),
+    );
+    known
+}
+
+/// Full names of the tables that the models of a `models` task read, themselves or through models that no task builds.
+pub(super) fn model_reads(task: &Task, dag: &Dag, files: &DagFiles) -> BTreeSet<String> {
+    let Ok((models, _)) = models_of(dag, files) else {
+        return BTreeSet::new();
+    };
+    let selected = |task: &Task| {
+        let select = task.with.get("select").and_then(Value::as_str);
+        let operator = Models {
+            select: select.map(str::to_owned),
+            full_refresh: false,
+        };
+        operator.selected(&models).unwrap_or_default()
+    };
+    let groups = dag.tasks.iter().filter(|task| task.operator == NAME);
+    let built: BTreeSet<String> = groups.flat_map(selected).collect();
+    let mut queue = selected(task);
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(name) = queue.pop() {
+        let Some(model) = models.get(&name) else {
+            continue;
+        };
+        for read in model.reads() {
+            if models.contains(&read) && !built.contains(&read) && seen.insert(read.clone()) {
+                queue.push(read.clone());
+            }
+            found.insert(read);
+        }
+    }
+    found
 }
 
 /// Puts a task for each model in the place of every `models` task of `dag`, and gives the DAG the parameter `full_refresh`.
@@ -383,7 +456,7 @@ fn flaw(pointer: &str, error: &Error) -> Flaw {
     }
 }
 
-fn in_file(problem: crate::base::Problem) -> Flaw {
+pub(super) fn in_file(problem: crate::base::Problem) -> Flaw {
     let flaw = Flaw::in_file(problem.file, problem.line, problem.column, problem.message);
     match problem.hint {
         Some(hint) => flaw.hint(hint),

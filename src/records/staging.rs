@@ -48,7 +48,7 @@ pub struct Window {
 
 impl Delivery {
     /// The window as `_files` keeps it: texts that sort as the moments do; the whole file contains every window.
-    pub(super) fn window_texts(&self) -> (String, String) {
+    pub fn window_texts(&self) -> (String, String) {
         match self.window {
             Some(window) => (moment_text(window.start), moment_text(window.end)),
             None => (String::new(), "9999-12-31T23:59:59.999999".to_owned()),
@@ -342,7 +342,8 @@ impl Chunk {
 }
 
 impl Window {
-    fn contains(self, moment: NaiveDateTime) -> bool {
+    /// Whether `moment` is inside.
+    pub fn contains(self, moment: NaiveDateTime) -> bool {
         self.start <= moment && moment < self.end
     }
 }
@@ -357,7 +358,7 @@ fn is_staged(overlaps: &[Overlap], moment: NaiveDateTime, to: u64) -> bool {
 }
 
 /// The reject of a record whose date cannot be told; its text is that of its cells, as JSON.
-fn undated(batch: &TextBatch, row: usize) -> BadRecord {
+pub fn undated(batch: &TextBatch, row: usize) -> BadRecord {
     let cells: Map<String, Value> = (0..)
         .zip(batch.columns().iter())
         .map(|(column, name)| (name.clone(), batch.cell(row, column).into()))

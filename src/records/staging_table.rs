@@ -108,22 +108,17 @@ pub(super) async fn ensure(
 ) -> Result<Columns> {
     check_columns(file, columns)?;
     let present = columns_of(conn.again(), table).await?;
-    let mut names = columns.to_vec();
-    let mut added = Vec::new();
+    let (mut names, mut added) = (columns.to_vec(), Vec::new());
     if present.is_empty() {
         create(conn.again(), table, columns).await?;
     } else {
-        check_present(table, file, &present, columns)?;
-        let known: HashMap<String, &String> = present
-            .iter()
-            .map(|name| (name.to_lowercase(), name))
-            .collect();
-        for name in &mut names {
-            match known.get(&name.to_lowercase()) {
-                Some(known) => name.clone_from(known),
-                None => added.push(name.clone()),
-            }
+        if !present.iter().any(|name| name == "_processed") {
+            return Err(
+                Error::new(format!("table `{table}` exists and is not a staging table"))
+                    .hint("give `into` a name of its own"),
+            );
         }
+        (names, added) = check_staged_columns(table, file, &present, columns)?;
         let records = quote(&records_table(table));
         for name in &added {
             let sql = format!("ALTER TABLE {records} ADD COLUMN {} TEXT", quote(name));
@@ -228,14 +223,38 @@ fn check_columns(file: &str, columns: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file with `columns` fits `table` as it is.
-fn check_present(table: &str, file: &str, present: &[String], columns: &[String]) -> Result<()> {
-    if !present.iter().any(|name| name == "_processed") {
-        return Err(
-            Error::new(format!("table `{table}` exists and is not a staging table"))
-                .hint("give `into` a name of its own"),
-        );
+/// The columns of a file as `table` spells them, in the file's order, and those of them that the table lacks. `present` are the
+/// columns of the table, none when there is no table yet.
+///
+/// # Errors
+/// When they cannot be columns of a table, or the file lacks one that the table has.
+pub fn check_staged_columns(
+    table: &str,
+    file: &str,
+    present: &[String],
+    columns: &[String],
+) -> Result<(Vec<String>, Vec<String>)> {
+    check_columns(file, columns)?;
+    let (mut names, mut added) = (columns.to_vec(), Vec::new());
+    if present.is_empty() {
+        return Ok((names, added));
     }
+    check_present(table, file, present, columns)?;
+    let known: HashMap<String, &String> = present
+        .iter()
+        .map(|name| (name.to_lowercase(), name))
+        .collect();
+    for name in &mut names {
+        match known.get(&name.to_lowercase()) {
+            Some(known) => name.clone_from(known),
+            None => added.push(name.clone()),
+        }
+    }
+    Ok((names, added))
+}
+
+/// Whether a file with `columns` has all that `table` has.
+fn check_present(table: &str, file: &str, present: &[String], columns: &[String]) -> Result<()> {
     let columns: HashSet<String> = columns.iter().map(|name| name.to_lowercase()).collect();
     let missing = present
         .iter()

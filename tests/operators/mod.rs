@@ -1,5 +1,7 @@
 //! Operators, one try at a time: what they do, and that doing it twice changes nothing.
 
+mod bronze;
+mod clean;
 mod generate;
 mod http;
 mod ingest;

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use galen::base::{Counts, Interval, ManualClock, TaskId};
+use galen::config::Settings;
 use galen::dag::{Dag, DagFiles};
+use galen::lake::{Format, Warehouse};
 use galen::on_conn;
 use galen::operators::{Operators, Outcome, TaskContext, TaskError, TaskLog, Verdict};
 use galen::records::Records;
@@ -24,6 +26,9 @@ pub struct Desk {
     pub interval: Interval,
     /// Level, message and fields of every line.
     pub log: Arc<Mutex<Vec<String>>>,
+    /// Of `lake`.
+    pub chunk_records: u64,
+    files: DagFiles,
     dag: Arc<Dag>,
 }
 
@@ -43,6 +48,8 @@ impl Desk {
             run_id: "clinic__manual__1".to_owned(),
             interval: day("2026-01-01", "2026-01-02"),
             log: Arc::default(),
+            chunk_records: 50_000,
+            files: DagFiles::default(),
             dag: Arc::new(dag),
         }
     }
@@ -57,6 +64,8 @@ impl Desk {
             run_id: other.run_id.clone(),
             interval: other.interval,
             log: Arc::default(),
+            chunk_records: other.chunk_records,
+            files: other.files.clone(),
             dag: Arc::clone(&other.dag),
         }
     }
@@ -68,11 +77,33 @@ impl Desk {
         std::fs::write(path, bytes).expect("a file");
     }
 
+    /// Adds or replaces a file of the DAG's folder.
+    pub fn file(&mut self, path: &str, text: &str) {
+        self.files.insert(path, text);
+    }
+
+    fn settings(&self) -> Settings {
+        let mut settings = self.test.settings();
+        settings.lake.chunk_records = self.chunk_records;
+        settings
+    }
+
+    /// The rows of `sql` over Delta tables as lines of CSV, without the header.
+    pub async fn rows(&self, sql: &str) -> Vec<String> {
+        let settings = Arc::new(self.settings());
+        let warehouse = Warehouse::new(settings, self.records.clone(), Arc::default());
+        let mut out = Vec::new();
+        let rows = warehouse.query(sql, None).await.expect(sql);
+        rows.write(Format::Csv, &mut out).await.expect("written");
+        let text = String::from_utf8(out).expect("text");
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
     fn context(&self) -> TaskContext {
         let log = Arc::clone(&self.log);
         TaskContext {
             dag: Arc::clone(&self.dag),
-            files: Arc::new(DagFiles::default()),
+            files: Arc::new(self.files.clone()),
             run_id: self.run_id.as_str().into(),
             task_id: TaskId::from("task"),
             try_number: 1,
@@ -80,7 +111,7 @@ impl Desk {
             interval: self.interval,
             params: Map::new(),
             home: self.test.home().to_owned(),
-            settings: Arc::new(self.test.settings()),
+            settings: Arc::new(self.settings()),
             records: self.records.clone(),
             snapshots: Arc::default(),
             clock: Arc::clone(&self.clock) as _,

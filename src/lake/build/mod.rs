@@ -5,7 +5,7 @@ mod dead_ends;
 mod history;
 mod merge;
 mod since;
-mod write;
+pub(super) mod write;
 
 use std::sync::Arc;
 

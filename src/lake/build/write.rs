@@ -15,10 +15,12 @@ use futures::TryStreamExt;
 
 use super::Building;
 use crate::base::{Error, Result};
+use crate::lake::Lake;
+use crate::lake::compute::Compute;
 use crate::lake::error::{delta, planning};
 
 /// The rows of `frame` with the types of `schema`, whose columns are the frame's.
-pub(super) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
+pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
     let given = frame.schema().clone();
     let columns = given
         .iter()
@@ -35,34 +37,46 @@ pub(super) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
     frame.select(columns).map_err(planning)
 }
 
+/// Puts the rows of `frame` in the place of those of `table`, a layer and a name; readers see the old rows or the new ones. Gives the
+/// version and the number of rows.
+pub(in crate::lake) async fn overwrite(
+    lake: &Lake,
+    (layer, name): (&str, &str),
+    frame: DataFrame,
+    compute: &Compute,
+    partition_by: &[String],
+) -> Result<(u64, u64)> {
+    let table = match lake.open(layer, name).await? {
+        Some(table) => table,
+        None => lake.handle(layer, name)?,
+    };
+    let written = table
+        .write(Vec::new())
+        .with_input_plan(frame.into_unoptimized_plan())
+        .with_session_state(Arc::new(compute.state()))
+        .with_save_mode(SaveMode::Overwrite)
+        .with_schema_mode(SchemaMode::Overwrite)
+        .with_partition_columns(partition_by.to_vec())
+        .await
+        .map_err(delta)?;
+    let last: Vec<_> = written
+        .history(Some(1))
+        .try_collect()
+        .await
+        .map_err(delta)?;
+    let metrics = last
+        .first()
+        .and_then(|commit| commit.info.get("operationMetrics"));
+    let rows = metrics.and_then(|metrics| metrics.get("num_added_rows")?.as_u64());
+    Ok((written.version().unwrap_or(0), rows.unwrap_or(0)))
+}
+
 impl Building<'_> {
-    /// Puts the rows of `frame` in the place of the table's; readers see the old rows or the new ones. Gives the version and the number
-    /// of rows.
+    /// Puts the rows of `frame` in the place of the model's.
     pub(super) async fn overwrite(&self, frame: DataFrame) -> Result<(u64, u64)> {
-        let (layer, name) = (&self.model.layer, &self.model.name);
-        let table = match self.lake.open(layer, name).await? {
-            Some(table) => table,
-            None => self.lake.handle(layer, name)?,
-        };
-        let written = table
-            .write(Vec::new())
-            .with_input_plan(frame.into_unoptimized_plan())
-            .with_session_state(Arc::new(self.compute.state()))
-            .with_save_mode(SaveMode::Overwrite)
-            .with_schema_mode(SchemaMode::Overwrite)
-            .with_partition_columns(self.model.header.partition_by.clone())
-            .await
-            .map_err(delta)?;
-        let last: Vec<_> = written
-            .history(Some(1))
-            .try_collect()
-            .await
-            .map_err(delta)?;
-        let metrics = last
-            .first()
-            .and_then(|commit| commit.info.get("operationMetrics"));
-        let rows = metrics.and_then(|metrics| metrics.get("num_added_rows")?.as_u64());
-        Ok((written.version().unwrap_or(0), rows.unwrap_or(0)))
+        let target = (self.model.layer.as_str(), self.model.name.as_str());
+        let partition_by = &self.model.header.partition_by;
+        overwrite(self.lake, target, frame, &self.compute, partition_by).await
     }
 
     /// Lays out and clears away files, as the header says. `changed`: whether rows were written.

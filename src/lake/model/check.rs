@@ -90,17 +90,24 @@ impl Planned {
                 fields.collect::<Vec<Field>>(),
             )
         });
-        let described = models.declared.iter().map(|(name, (_, columns))| {
+        let stored = &models.sources().stored;
+        let described = models.declared.iter();
+        let described = described.filter(|(name, _)| !stored.contains_key(*name));
+        let described = described.map(|(name, (_, columns))| {
             let fields = columns
                 .iter()
                 .map(|c| Field::new(&c.name, of_cell(c.cell_type), true));
             (name.clone(), fields.collect())
         });
-        for (name, fields) in declared.chain(described) {
+        let fields = declared.chain(described);
+        let tables = fields.map(|(name, fields)| (name, Arc::new(Schema::new(fields))));
+        let stored = stored
+            .iter()
+            .map(|(name, columns)| (name.clone(), Arc::clone(columns)));
+        for (name, columns) in tables.chain(stored) {
             let Some((schema, table)) = name.split_once('.') else {
                 continue;
             };
-            let columns = Arc::new(Schema::new(fields));
             compute.register(schema, table, Arc::new(EmptyTable::new(columns.clone())))?;
             self.schemas.insert(name, columns);
         }
@@ -327,6 +334,7 @@ mod tests {
         let sources = Sources {
             op,
             open: BTreeSet::from(["op.raw".to_owned()]),
+            ..Sources::default()
         };
         let (models, mut problems) = Models::read(files.iter().copied(), sources);
         problems.extend(Planned::new(&models).expect("a planner").1);

@@ -181,6 +181,7 @@ impl Models {
         self.contains(full_name)
             || self.declared.contains_key(full_name)
             || self.sources.open.contains(full_name)
+            || self.sources.stored.contains_key(full_name)
             || full_name
                 .strip_prefix("op.")
                 .is_some_and(|table| self.sources.op.table(table).is_ok())
@@ -196,6 +197,7 @@ impl Models {
         let models = self.models.keys().chain(self.declared.keys()).cloned();
         op.chain(models)
             .chain(self.sources.open.iter().cloned())
+            .chain(self.sources.stored.keys().cloned())
             .collect()
     }
 

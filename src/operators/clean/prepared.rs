@@ -1,0 +1,174 @@
+//! A `clean` task with its rules, fitted to the columns of the table that it reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::{Clean, convert, first, parents};
+use crate::base::{Problem, Result};
+use crate::dag::{Dag, DagFiles};
+use crate::db::quote;
+use crate::lake::{self, QUARANTINE};
+use crate::operators::models::known_columns;
+use crate::rules::tables::{Cleaning, RuleTables};
+
+/// Column that tells the order of records while a table is written, when the later of two is kept.
+pub(super) const PLACE: &str = "_place";
+
+/// The columns in whose order records were delivered.
+const ORDER: [&str; 4] = ["_loaded_at", "_file", "_line", "_hash"];
+
+/// Rules and columns of a task.
+pub(in crate::operators) struct Prepared {
+    pub cleaning: Cleaning,
+    /// Columns that go along as they are: where a record came from.
+    pub carried: Vec<Field>,
+}
+
+impl Prepared {
+    /// For a table with the columns `stored`.
+    ///
+    /// # Errors
+    /// When the rule tables are wrong or do not fit.
+    pub fn new(clean: &Clean, files: &DagFiles, stored: &Schema) -> Result<Self> {
+        let tables = clean.tables(files).map_err(first)?;
+        Self::of(clean, &tables, stored).map_err(first)
+    }
+
+    fn of(clean: &Clean, tables: &RuleTables, stored: &Schema) -> Result<Self, Vec<Problem>> {
+        let fields = stored.fields().iter().map(|field| field.as_ref().clone());
+        let (carried, columns): (Vec<Field>, Vec<Field>) =
+            fields.partition(|field| field.name().starts_with('_'));
+        let names: Vec<String> = columns.iter().map(|field| field.name().clone()).collect();
+        Ok(Self {
+            cleaning: Cleaning::compile(tables, clean.table(), &names)?,
+            carried,
+        })
+    }
+
+    /// Names of the columns that rules are for.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let columns = self.cleaning.columns().iter();
+        columns.map(|(name, _)| name.as_str())
+    }
+
+    /// The query for the records of `from`; with `ordered` in the order of delivery, where the result depends on it.
+    pub fn select(&self, from: &str, ordered: bool) -> String {
+        let texts = self.columns().map(|name| {
+            let name = quote(name);
+            format!("CAST({name} AS TEXT) AS {name}")
+        });
+        let carried = self.carried.iter().map(|field| quote(field.name()));
+        let columns: Vec<String> = texts.chain(carried).collect();
+        let parts: Vec<String> = from.split('.').map(quote).collect();
+        let mut sql = format!("SELECT {} FROM {}", columns.join(", "), parts.join("."));
+        let known = |name: &&str| self.carried.iter().any(|field| field.name() == name);
+        let order: Vec<&str> = ORDER.into_iter().filter(|name| known(&name)).collect();
+        if ordered && self.cleaning.depends_on_order() && !order.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
+        }
+        sql
+    }
+
+    /// The table that is written.
+    pub fn clean(&self) -> SchemaRef {
+        let columns = self.cleaning.columns().iter();
+        let typed = columns.map(|(name, of)| Field::new(name, convert::arrow_type(*of), true));
+        let carried = self.carried.iter().cloned();
+        Arc::new(Schema::new(typed.chain(carried).collect::<Vec<Field>>()))
+    }
+
+    /// The same with the place of each record, when the later of two is kept.
+    pub fn incoming(&self) -> SchemaRef {
+        let clean = self.clean();
+        if self.cleaning.key().is_empty() {
+            return clean;
+        }
+        let fields = clean.fields().iter().map(|field| field.as_ref().clone());
+        let place = Field::new(PLACE, DataType::Int64, true);
+        Arc::new(Schema::new(fields.chain([place]).collect::<Vec<Field>>()))
+    }
+
+    /// The table of what was rejected.
+    pub fn rejected(&self) -> SchemaRef {
+        lake::rejected(self.carried.iter().cloned())
+    }
+}
+
+impl Clean {
+    /// Its rule tables.
+    pub(super) fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
+        RuleTables::load(
+            self.rules.trim_start_matches("./"),
+            files.iter(),
+            self.compatibility,
+        )
+    }
+
+    /// What is wrong with its rule tables, as far as the columns of the tables are known.
+    pub(super) fn check_rules(&self, dag: &Dag, files: &DagFiles) -> Vec<Problem> {
+        let tables = match self.tables(files) {
+            Ok(tables) => tables,
+            Err(problems) => return problems,
+        };
+        let siblings = cleans(dag);
+        let mut siblings: Vec<&Clean> = siblings.iter().filter(|c| c.rules == self.rules).collect();
+        siblings.push(self);
+        let known: Vec<&str> = siblings.iter().map(|clean| clean.table()).collect();
+        let mut problems = match siblings[0].from == self.from {
+            true => tables.check_tables(&known),
+            false => Vec::new(), // said once, by the first task with these rules
+        };
+        let known = known_columns(dag, files);
+        let Some(columns) = known.get(&self.from) else {
+            return problems;
+        };
+        match Prepared::of(self, &tables, columns) {
+            Ok(prepared) => problems.extend(parents::check(&prepared.cleaning, self, dag, &known)),
+            Err(more) => problems.extend(more),
+        }
+        problems
+    }
+}
+
+/// The `clean` tasks of a DAG whose parameters hold no template.
+pub(super) fn cleans(dag: &Dag) -> Vec<Clean> {
+    let tasks = dag.tasks.iter().filter(|task| task.operator == "clean");
+    tasks
+        .filter_map(|task| serde_json::from_value(task.with.clone()).ok())
+        .collect()
+}
+
+/// The tables that `clean` tasks write, with their columns where those are known: `known` are the columns of other tables. Tasks that read what
+/// others clean come after them.
+pub(in crate::operators) fn made(
+    dag: &Dag,
+    files: &DagFiles,
+    known: &BTreeMap<String, SchemaRef>,
+) -> BTreeMap<String, Option<SchemaRef>> {
+    let cleans = cleans(dag);
+    let mut made: BTreeMap<String, Option<SchemaRef>> = BTreeMap::new();
+    for clean in &cleans {
+        made.insert(clean.into.clone(), None);
+        made.insert(format!("{}{QUARANTINE}", clean.into), None);
+    }
+    // one cleans what another has made: as many rounds as there are tasks reach the last
+    for _ in &cleans {
+        for clean in &cleans {
+            let stored = match made.get(&clean.from) {
+                Some(stored) => stored.clone(),
+                None => known.get(&clean.from).cloned(),
+            };
+            let (Some(stored), Ok(tables)) = (stored, clean.tables(files)) else {
+                continue;
+            };
+            if let Ok(prepared) = Prepared::of(clean, &tables, &stored) {
+                made.insert(clean.into.clone(), Some(prepared.clean()));
+                let quarantine = format!("{}{QUARANTINE}", clean.into);
+                made.insert(quarantine, Some(prepared.rejected()));
+            }
+        }
+    }
+    made
+}
