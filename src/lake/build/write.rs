@@ -51,6 +51,7 @@ impl Building<'_> {
             .with_save_mode(SaveMode::Overwrite)
             .with_schema_mode(SchemaMode::Overwrite)
             .with_partition_columns(self.model.header.partition_by.clone())
+            .with_commit_properties(self.commit())
             .await
             .map_err(delta)?;
         let last: Vec<_> = written
