@@ -1,4 +1,6 @@
--- unique_key: [source, day_type]
+/*
+unique_key: [source, day_type]
+*/
 -- Days are those with encounters. Encounters without a date are on no day.
 SELECT
     f.source,
