@@ -143,7 +143,10 @@ impl Place {
             (&world.encounters, "encounter_date"),
             (&world.diagnoses, "diagnosis_date"),
         ] {
-            dated.extend(rows.iter().filter_map(|row| row[column].parse().ok()));
+            dated.extend(
+                rows.iter()
+                    .filter_map(|row| row[column].parse::<NaiveDate>().ok()),
+            );
         }
         let rows = self.rows("core.dim_date");
         let (Some(first), Some(last)) = (dated.first(), dated.last()) else {

@@ -103,7 +103,10 @@ async fn a_table_of_the_same_rows_is_not_made_again() {
     );
     let days = "SELECT day, count(*) AS n FROM core.shown GROUP BY day";
     house.file("gold/days.sql", days);
-    house.file("gold/now.sql", "SELECT count(*) AS n, now() AS at FROM core.visits");
+    house.file(
+        "gold/now.sql",
+        "SELECT count(*) AS n, now() AS at FROM core.visits",
+    );
     house.build("core.visits", 1).await;
     assert_eq!(house.build("gold.days", 1).await.counts, inserted(2));
     house.build("gold.now", 1).await;
