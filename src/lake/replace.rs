@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use deltalake::kernel::transaction::CommitProperties;
 
 use super::Warehouse;
 use super::build::write::{kept, overwrite};
@@ -98,7 +99,16 @@ impl Warehouse {
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let frame = kept(frame, &schema)?;
         let target = (layer, table);
-        let (version, rows) = overwrite(&self.lake, target, frame, &compute, partition_by).await?;
+        let properties = CommitProperties::default();
+        let (version, rows) = overwrite(
+            &self.lake,
+            target,
+            frame,
+            &compute,
+            partition_by,
+            properties,
+        )
+        .await?;
         Ok(Replaced { version, rows })
     }
 

@@ -4,4 +4,6 @@ mod audit;
 mod home;
 mod nih;
 mod padchest;
+mod questions;
 mod synthetic;
+mod warehouse;

@@ -53,7 +53,7 @@ fn run_to_the_end(database: &TestDatabase) -> BTreeMap<String, u64> {
             "2026-01-01",
             "--json",
             "--task",
-            "generate_synthetic+",
+            "+load_synthetic_procedures +load_synthetic_diagnoses",
         ];
         let with = ["--param", "scale=small", "--param", "max_rows=2000"];
         let tasks = galen(database, &[&run[..], &with[..]].concat());
@@ -158,7 +158,7 @@ async fn the_sample_file_ends_as_its_answer_key_says() {
             "2026-01-01",
             "--json",
             "--task",
-            "stage_padchest+",
+            "+load_padchest",
         ];
         let tasks = galen(&database, &run);
         let count = |name: &str, column: &str| {

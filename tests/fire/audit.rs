@@ -44,7 +44,7 @@ fn outside(lines: &[&str]) -> Option<(bool, String)> {
 fn ran() -> Home {
     let home = Home::new(TestDatabase::sqlite());
     home.deliver(20);
-    let task = ["run", "efiche", "--task", "stage_padchest+"];
+    let task = ["run", "efiche", "--task", "+load_padchest"];
     home.galen(&task);
     home
 }

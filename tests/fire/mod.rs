@@ -4,7 +4,7 @@ mod audit;
 mod disk;
 mod every_event;
 mod gone;
-mod home;
+pub mod home;
 mod kill;
 mod same;
 mod stop;

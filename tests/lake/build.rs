@@ -91,6 +91,55 @@ async fn a_table_is_written_anew_and_money_stays_decimal() {
 }
 
 #[tokio::test]
+async fn a_table_of_the_same_rows_is_not_made_again() {
+    let mut house = house().await;
+    house.file(
+        "core/visits.sql",
+        "-- {materialized: incremental, unique_key: id}\nSELECT id, day FROM op.visits",
+    );
+    house.file(
+        "core/shown.sql",
+        "-- materialized: view\nSELECT day FROM core.visits",
+    );
+    let days = "SELECT day, count(*) AS n FROM core.shown GROUP BY day";
+    house.file("gold/days.sql", days);
+    house.file(
+        "gold/now.sql",
+        "SELECT count(*) AS n, now() AS at FROM core.visits",
+    );
+    house.build("core.visits", 1).await;
+    assert_eq!(house.build("gold.days", 1).await.counts, inserted(2));
+    house.build("gold.now", 1).await;
+
+    house.build("core.visits", 2).await;
+    let again = house.build("gold.days", 2).await;
+    assert_eq!(
+        (again.counts, again.version, again.rows),
+        (counts([0, 0, 2, 0, 0]), Some(0), 2)
+    );
+    // what asks for the time is never the same
+    assert_eq!(house.build("gold.now", 2).await.version, Some(1));
+
+    // other rows, another text, the old text again
+    house
+        .sql("INSERT INTO visits (id, day) VALUES (4, '2026-01-03')")
+        .await;
+    house.build("core.visits", 3).await;
+    assert_eq!(house.build("gold.days", 3).await.counts, inserted(3));
+    house.file("gold/days.sql", &format!("{days} HAVING count(*) > 1"));
+    assert_eq!(house.build("gold.days", 3).await.counts, inserted(1));
+    house.file("gold/days.sql", days);
+    assert_eq!(house.build("gold.days", 3).await.counts, inserted(3));
+    assert_eq!(house.build("gold.days", 3).await.version, Some(3));
+    let full = Request {
+        full_refresh: true,
+        ..request(3)
+    };
+    let full = house.warehouse().build("gold.days", full).await;
+    assert_eq!(full.expect("built").version, Some(4));
+}
+
+#[tokio::test]
 async fn an_incremental_model_takes_what_is_new_changed_or_late() {
     let mut house = house().await;
     house.file(

@@ -105,6 +105,7 @@ impl Building<'_> {
             .with_source_alias(SOURCE)
             .with_target_alias(TARGET)
             .with_session_state(std::sync::Arc::new(self.compute.state()))
+            .with_commit_properties(self.commit())
             .when_matched_update(|update| {
                 columns.iter().fold(update, |update, name| {
                     update.update(Column::from_name(name), of(SOURCE, name))

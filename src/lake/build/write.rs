@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, cast};
+use deltalake::kernel::transaction::CommitProperties;
 use deltalake::operations::optimize::OptimizeType;
 use deltalake::operations::vacuum::VacuumMode;
 use deltalake::operations::write::SchemaMode;
@@ -37,14 +38,15 @@ pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<Data
     frame.select(columns).map_err(planning)
 }
 
-/// Puts the rows of `frame` in the place of those of `table`, a layer and a name; readers see the old rows or the new ones. Gives the
-/// version and the number of rows.
+/// Puts the rows of `frame` in the place of those of a table, given by layer and name; readers see the old rows or the new ones. The
+/// commit says `properties` too. Gives the version and the number of rows.
 pub(in crate::lake) async fn overwrite(
     lake: &Lake,
     (layer, name): (&str, &str),
     frame: DataFrame,
     compute: &Compute,
     partition_by: &[String],
+    properties: CommitProperties,
 ) -> Result<(u64, u64)> {
     let table = match lake.open(layer, name).await? {
         Some(table) => table,
@@ -57,6 +59,7 @@ pub(in crate::lake) async fn overwrite(
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
         .with_partition_columns(partition_by.to_vec())
+        .with_commit_properties(properties)
         .await
         .map_err(delta)?;
     let last: Vec<_> = written
@@ -76,7 +79,15 @@ impl Building<'_> {
     pub(super) async fn overwrite(&self, frame: DataFrame) -> Result<(u64, u64)> {
         let target = (self.model.layer.as_str(), self.model.name.as_str());
         let partition_by = &self.model.header.partition_by;
-        overwrite(self.lake, target, frame, &self.compute, partition_by).await
+        overwrite(
+            self.lake,
+            target,
+            frame,
+            &self.compute,
+            partition_by,
+            self.commit(),
+        )
+        .await
     }
 
     /// Lays out and clears away files, as the header says. `changed`: whether rows were written.
