@@ -64,7 +64,7 @@ impl Prepared {
         let parts: Vec<String> = from.split('.').map(quote).collect();
         let mut sql = format!("SELECT {} FROM {}", columns.join(", "), parts.join("."));
         let known = |name: &&str| self.carried.iter().any(|field| field.name() == name);
-        let order: Vec<&str> = ORDER.into_iter().filter(|name| known(&name)).collect();
+        let order: Vec<&str> = ORDER.into_iter().filter(|name| known(name)).collect();
         if ordered && self.cleaning.depends_on_order() && !order.is_empty() {
             sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
         }
