@@ -37,6 +37,13 @@ impl Error {
         self
     }
 
+    /// Says where, before the message.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
     /// Says that trying again later can help (a lost connection, a full disk, a lock).
     #[must_use]
     pub fn transient(mut self) -> Self {

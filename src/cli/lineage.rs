@@ -1,12 +1,14 @@
 //! `galen lineage` and `galen docs`: where columns come from.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::out_file::{OutFile, unwritable};
 use super::{App, Exit, Printer};
-use crate::base::{DagId, Error, Result};
+use crate::base::{DagId, Result};
 use crate::lake::{Lineage, Origin, Planned, catalogue};
 
 /// Show the columns that a column of a model is made of, back to those that no model makes
@@ -86,15 +88,13 @@ pub async fn docs(args: &Docs, app: &App, printer: &mut Printer) -> Result<Exit>
             .join("docs")
             .join(format!("{}.html", args.dag)),
     };
-    let failed = |error: std::io::Error| {
-        Error::new(format!("cannot write `{}`", path.display())).because(error)
-    };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
     }
-    let part = path.with_added_extension("part");
-    std::fs::write(&part, page).map_err(failed)?;
-    std::fs::rename(&part, &path).map_err(failed)?;
+    let mut file = OutFile::create(&path)?;
+    let written = file.write_all(page.as_bytes());
+    written.map_err(|error| unwritable(&path, error))?;
+    file.keep()?;
     printer.line(&path.display().to_string())?;
     Ok(Exit::Success)
 }

@@ -16,6 +16,7 @@ mod foreground;
 mod generate;
 mod lineage;
 mod logging;
+mod out_file;
 mod params;
 mod printer;
 mod profile;

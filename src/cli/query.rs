@@ -1,14 +1,13 @@
 //! `galen query`: one SELECT over a DAG's tables.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, ValueEnum};
 
+use super::out_file::OutFile;
 use super::{App, Exit, Printer};
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::lake::{At, Format};
 
 /// Ask a DAG's tables: one SELECT over all layers and `op`
@@ -78,21 +77,9 @@ pub async fn query(args: &Query, app: &App, printer: &mut Printer) -> Result<Exi
         rows.write(args.format.into(), printer).await?;
         return Ok(Exit::Success);
     };
-    let failed = |error: std::io::Error| {
-        Error::new(format!("cannot write `{}`", path.display())).because(error)
-    };
-    let part = path.with_added_extension("part");
-    let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
-    let written = rows.write(args.format.into(), &mut file).await;
-    let kept = written.and_then(|rows| {
-        file.flush().map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)?;
-        Ok(rows)
-    });
-    if kept.is_err() {
-        // what is left of it is of no use; the error tells why
-        let _ = std::fs::remove_file(&part);
-    }
-    printer.note(&format!("{} rows to `{}`", kept?, path.display()));
+    let mut file = OutFile::create(path)?;
+    let rows = rows.write(args.format.into(), &mut file).await?;
+    file.keep()?;
+    printer.note(&format!("{rows} rows to `{}`", path.display()));
     Ok(Exit::Success)
 }

@@ -1,15 +1,15 @@
 //! `galen tables|export|trace`: the rows of a DAG.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::foreground::time;
+use super::out_file::OutFile;
 use super::{App, Exit, Printer, Table};
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::lake::Warehouse;
 use crate::records::{AuditRow, Trace, TracedBatch, TracedRecord};
 
@@ -89,7 +89,9 @@ pub async fn export(args: &Export, app: &App, printer: &mut Printer) -> Result<E
         write_table(args, app, printer).await?;
         return Ok(Exit::Success);
     };
-    let rows = export_to(args, app, path).await?;
+    let mut file = OutFile::create(path)?;
+    let rows = write_table(args, app, &mut file).await?;
+    file.keep()?;
     printer.note(&format!("{rows} rows to `{}`", path.display()));
     Ok(Exit::Success)
 }
@@ -103,25 +105,6 @@ async fn write_table(args: &Export, app: &App, out: &mut (dyn Write + Send)) -> 
                 .await
         }
     }
-}
-
-async fn export_to(args: &Export, app: &App, path: &Path) -> Result<u64> {
-    let failed = |error: std::io::Error| {
-        Error::new(format!("cannot write `{}`", path.display())).because(error)
-    };
-    let part = path.with_added_extension("part");
-    let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
-    let written = write_table(args, app, &mut file).await;
-    let kept = written.and_then(|rows| {
-        file.flush().map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)?;
-        Ok(rows)
-    });
-    if kept.is_err() {
-        // what is left of it is of no use; the error tells why
-        let _ = std::fs::remove_file(&part);
-    }
-    kept
 }
 
 /// Prints a row's way.

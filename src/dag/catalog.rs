@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Dag, DagFiles};
+use crate::base::{Error, Problem};
 
 /// A problem inside a task's parameters or a file they name, before its place is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +44,28 @@ impl Flaw {
         }
     }
 
+    /// What `error` says of the value at `pointer`.
+    pub fn of(pointer: impl Into<String>, error: &Error) -> Self {
+        Self {
+            hint: error.hint_text().map(str::to_owned),
+            ..Self::at(pointer, error.to_string())
+        }
+    }
+
     /// Adds the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl From<Problem> for Flaw {
+    fn from(problem: Problem) -> Self {
+        Self {
+            hint: problem.hint,
+            ..Self::in_file(problem.file, problem.line, problem.column, problem.message)
+        }
     }
 }
 

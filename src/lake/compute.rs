@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::config::SqlParserOptions;
@@ -148,6 +149,14 @@ impl Compute {
             }
         })?;
         Ok(self.frame(plan))
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// When it cannot be planned or does not come to its end.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        self.query(sql).await?.collect().await.map_err(running)
     }
 
     /// A plan as a frame.

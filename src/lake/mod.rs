@@ -9,6 +9,7 @@ mod catalogue;
 mod compute;
 mod error;
 mod incoming;
+mod kept_file;
 mod landing;
 mod lineage;
 mod lock;

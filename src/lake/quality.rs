@@ -1,12 +1,13 @@
 //! What rules said of a table, run after run: one small file a table.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Lake;
-use crate::base::{Error, Result};
+use super::kept_file::{self, unusable};
+use crate::base::Result;
 
 /// Runs of a table that are kept.
 const MOST_RUNS: usize = 30;
@@ -63,16 +64,7 @@ impl Lake {
         runs.retain(|kept| kept.run_id != run.run_id);
         runs.push(run);
         runs.drain(..runs.len().saturating_sub(MOST_RUNS));
-        let text = serde_json::to_vec(&runs).map_err(|error| unusable(&path, error.into()))?;
-        let written = || {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let part = path.with_added_extension("part");
-            std::fs::write(&part, text)?;
-            std::fs::rename(part, &path)
-        };
-        written().map_err(|error| unusable(&path, error))
+        kept_file::write(&path, &runs)
     }
 
     /// What rules said of the table, the last run last; none when no rule was ever applied.
@@ -80,13 +72,7 @@ impl Lake {
     /// # Errors
     /// When the file cannot be read.
     pub fn kept_rules(&self, full_name: &str) -> Result<Vec<RuleRun>> {
-        let path = self.rules(full_name);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(unusable(&path, error)),
-        };
-        serde_json::from_slice(&text).map_err(|error| unusable(&path, error.into()))
+        Ok(kept_file::read(&self.rules(full_name))?.unwrap_or_default())
     }
 
     /// Full names of the tables of which something is kept.
@@ -116,12 +102,4 @@ impl Lake {
     fn rules(&self, full_name: &str) -> PathBuf {
         self.folder_of_rules().join(format!("{full_name}.json"))
     }
-}
-
-fn unusable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(format!(
-        "results of rules in `{}` cannot be read or written",
-        path.display()
-    ))
-    .because(error)
 }

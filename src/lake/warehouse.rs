@@ -236,7 +236,7 @@ pub(super) async fn numbers(compute: &Compute, sql: &str) -> Result<Vec<u64>> {
     use datafusion::arrow::array::AsArray;
     use datafusion::arrow::compute::cast;
     use datafusion::arrow::datatypes::{DataType, Int64Type};
-    let batches = compute.query(sql).await?.collect().await.map_err(running)?;
+    let batches = compute.rows(sql).await?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(Vec::new());
     };

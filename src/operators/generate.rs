@@ -45,30 +45,23 @@ impl Operator for Generate {
         if !self.date.is_empty()
             && let Err(error) = parse_date(&self.date)
         {
-            return vec![flaw_of("/date", &error)];
+            return vec![Flaw::of("/date", &error)];
         }
         if let Err(error) = files.text(&self.file) {
-            return vec![flaw_of("/file", &error)];
+            return vec![Flaw::of("/file", &error)];
         }
         let problems = match self.plan(files) {
             Ok(plan) => {
                 let fits = self.request(String::new()).fits(&plan);
                 return fits
                     .err()
-                    .map(|error| flaw_of("", &error))
+                    .map(|error| Flaw::of("", &error))
                     .into_iter()
                     .collect();
             }
             Err(problems) => problems,
         };
-        let flaws = problems.into_iter().map(|problem| {
-            let flaw = Flaw::in_file(problem.file, problem.line, problem.column, problem.message);
-            match problem.hint {
-                Some(hint) => flaw.hint(hint),
-                None => flaw,
-            }
-        });
-        flaws.collect()
+        problems.into_iter().map(Flaw::from).collect()
     }
 
     async fn run(&self, context: &TaskContext) -> Result<Verdict, TaskError> {
@@ -118,14 +111,6 @@ fn parse_date(text: &str) -> Result<NaiveDate> {
     text.parse().map_err(|_| {
         Error::new(format!("`{text}` is not a date")).hint("expected for example `2026-01-31`")
     })
-}
-
-fn flaw_of(pointer: &str, error: &Error) -> Flaw {
-    let flaw = Flaw::at(pointer, error.to_string());
-    match error.hint_text() {
-        Some(hint) => flaw.hint(hint),
-        None => flaw,
-    }
 }
 
 fn log(report: &Report, context: &TaskContext) {

@@ -61,11 +61,7 @@ impl Operator for Publish {
         if let Ok(models) = sound_models(dag, files)
             && let Err(error) = self.selected(&models)
         {
-            let flaw = Flaw::at("/select", error.to_string());
-            flaws.push(match error.hint_text() {
-                Some(hint) => flaw.hint(hint),
-                None => flaw,
-            });
+            flaws.push(Flaw::of("/select", &error));
         }
         flaws
     }

@@ -1,14 +1,11 @@
 //! `ingest` into Delta tables: each record once, in large chunks.
 
-use std::future::Future;
-use std::task::Poll;
-
 use galen::base::sha256;
 use galen::dag::{Dag, DagFiles};
 use galen::operators::Operators;
 use serde_json::{Value, json};
 
-use crate::support::{Desk, TestDatabase, counts, day};
+use crate::support::{Desk, TestDatabase, counts, cut_off, day};
 
 const ROWS: &str = "SELECT id, name, _file, _line FROM bronze.people ORDER BY _file, _line";
 const UNREAD: &str =
@@ -96,18 +93,10 @@ async fn a_kill_anywhere_repeats_nothing_whatever_the_size_of_chunks() {
     let mut cut = 0;
     for polls in [1, 3, 6, 10, 20, 40, 80, 160] {
         desk.chunk_records = if cut % 2 == 0 { 1 } else { 9_000 };
-        let mut attempt = Box::pin(desk.attempt("ingest", people()));
-        let mut left = polls;
-        let done = std::future::poll_fn(|context| {
-            if left == 0 {
-                return Poll::Ready(None);
-            }
-            left -= 1;
-            attempt.as_mut().poll(context).map(Some)
-        })
-        .await;
-        drop(attempt);
-        if done.is_some() {
+        if cut_off(desk.attempt("ingest", people()), polls)
+            .await
+            .is_some()
+        {
             break;
         }
         cut += 1;

@@ -1,13 +1,10 @@
 //! `clean`: rule tables from one Delta table to the next.
 
-use std::future::Future;
-use std::task::Poll;
-
 use galen::dag::load_folder;
 use galen::operators::Operators;
 use serde_json::{Value, json};
 
-use crate::support::{Desk, TestDatabase, counts};
+use crate::support::{Desk, TestDatabase, counts, cut_off};
 
 const CLEANSING: &str = "table_name,column_name,cleanse_type,seq_no,is_active\n\
     bills,id,trim,1,Y\nbills,id,cast:integer,2,Y\nbills,town,trim,1,Y\nbills,town,upper,2,Y\n\
@@ -117,18 +114,10 @@ async fn a_kill_leaves_the_old_table_and_the_next_try_makes_the_new_one() {
     const NUMBER: &str = "SELECT count(*), count(DISTINCT name) FROM silver.towns";
     let mut cut = 0;
     for polls in [1, 4, 9, 16, 30, 60] {
-        let mut attempt = Box::pin(desk.attempt("clean", of("towns")));
-        let mut left = polls;
-        let done = std::future::poll_fn(|context| {
-            if left == 0 {
-                return Poll::Ready(None);
-            }
-            left -= 1;
-            attempt.as_mut().poll(context).map(Some)
-        })
-        .await;
-        drop(attempt);
-        if done.is_some() {
+        if cut_off(desk.attempt("clean", of("towns")), polls)
+            .await
+            .is_some()
+        {
             break;
         }
         cut += 1;

@@ -17,5 +17,5 @@ pub use postgres::Cluster;
 pub use process::Process;
 pub use random_dag::random_dag;
 pub use shared::shared_data;
-pub use task::Try;
+pub use task::{Try, cut_off};
 pub use web::{Answer, Asked, Web};

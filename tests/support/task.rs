@@ -1,6 +1,7 @@
 //! One try of one operator, outside any engine.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use galen::base::{Interval, ManualClock, RunId};
 use galen::dag::load_folder;
@@ -87,4 +88,18 @@ impl Try<'_> {
             log,
         }
     }
+}
+
+/// What `work` comes to when it is asked `polls` times and then dropped, as a killed process drops it; `None` when that was too early.
+pub async fn cut_off<T>(work: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut work = Box::pin(work);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
 }

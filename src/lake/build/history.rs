@@ -60,12 +60,8 @@ impl Building<'_> {
                 .map(|name| of(TARGET, name).eq(of(SOURCE, name)))
                 .reduce(Expr::and);
             let on = on.unwrap_or_else(|| lit(false)).and(of(SOURCE, "_close"));
-            let (merged, _) = stored
-                .merge(source, on)
-                .with_source_alias(SOURCE)
-                .with_target_alias(TARGET)
-                .with_session_state(std::sync::Arc::new(self.compute.state()))
-                .with_commit_properties(self.commit())
+            let (merged, _) = self
+                .merging(stored, source, on)
                 .when_matched_update(|update| {
                     update
                         .update(Column::from_name("valid_to"), of(SOURCE, "valid_to"))
@@ -105,15 +101,7 @@ impl Building<'_> {
         );
         let (version, _) = self.overwrite(self.kept_query(&sql).await?).await?;
         self.care(read > 0).await?;
-        Ok(Built {
-            counts: Counts {
-                read,
-                inserted: read,
-                ..Counts::default()
-            },
-            version: Some(version),
-            ..Built::default()
-        })
+        Ok(Built::anew(read, version))
     }
 
     /// From when on a version of the staged row `s` holds.

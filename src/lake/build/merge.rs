@@ -1,8 +1,12 @@
 //! Incremental models: rows of the query merged into the table by key.
 
+use std::sync::Arc;
+
 use datafusion::common::Column;
+use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::Expr;
 use deltalake::DeltaTable;
+use deltalake::operations::merge::MergeBuilder;
 
 use super::write::kept;
 use super::{Building, Built};
@@ -76,15 +80,7 @@ impl Building<'_> {
             .await?;
         let (version, _) = self.overwrite(frame).await?;
         self.care(rows > 0).await?;
-        Ok(Built {
-            counts: Counts {
-                read: rows,
-                inserted: rows,
-                ..Counts::default()
-            },
-            version: Some(version),
-            ..Built::default()
-        })
+        Ok(Built::anew(rows, version))
     }
 
     async fn merge(&self, stored: DeltaTable, columns: &[String]) -> Result<DeltaTable> {
@@ -100,12 +96,8 @@ impl Building<'_> {
         let on = on
             .reduce(Expr::and)
             .ok_or_else(|| Error::new("`unique_key` names no column"))?;
-        let (table, _) = stored
-            .merge(source, on)
-            .with_source_alias(SOURCE)
-            .with_target_alias(TARGET)
-            .with_session_state(std::sync::Arc::new(self.compute.state()))
-            .with_commit_properties(self.commit())
+        let (table, _) = self
+            .merging(stored, source, on)
             .when_matched_update(|update| {
                 columns.iter().fold(update, |update, name| {
                     update.update(Column::from_name(name), of(SOURCE, name))
@@ -121,6 +113,16 @@ impl Building<'_> {
             .await
             .map_err(delta)?;
         Ok(table)
+    }
+
+    /// A merge of `source` into `stored`, nothing said yet of what is to happen.
+    pub(super) fn merging(&self, stored: DeltaTable, source: DataFrame, on: Expr) -> MergeBuilder {
+        stored
+            .merge(source, on)
+            .with_source_alias(SOURCE)
+            .with_target_alias(TARGET)
+            .with_session_state(Arc::new(self.compute.state()))
+            .with_commit_properties(self.commit())
     }
 
     /// The columns of the staged rows, which must be those of the table but for its `own`.
@@ -206,9 +208,9 @@ impl Building<'_> {
     }
 
     /// The frame of `sql` with the types that a table keeps.
-    pub(super) async fn kept_query(&self, sql: &str) -> Result<datafusion::dataframe::DataFrame> {
+    pub(super) async fn kept_query(&self, sql: &str) -> Result<DataFrame> {
         let frame = self.compute.query(sql).await?;
-        let schema = std::sync::Arc::new(kept_schema(frame.schema().as_arrow())?);
+        let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         kept(frame, &schema)
     }
 }

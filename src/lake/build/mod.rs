@@ -50,6 +50,21 @@ pub struct Built {
     pub dead_ends: Vec<DeadEnd>,
 }
 
+impl Built {
+    /// All rows were written, in this version.
+    fn anew(rows: u64, version: u64) -> Self {
+        Self {
+            counts: Counts {
+                read: rows,
+                inserted: rows,
+                ..Counts::default()
+            },
+            version: Some(version),
+            ..Self::default()
+        }
+    }
+}
+
 /// A model at work.
 struct Building<'a> {
     lake: &'a Lake,
@@ -74,7 +89,7 @@ impl Warehouse {
             }
             built => built,
         };
-        built.map_err(|error| in_model(&model.full_name(), error))
+        built.map_err(|error| error.at(format!("model `{}`", model.full_name())))
     }
 
     async fn build_with(&self, model: &Model, request: Request, joins: Joins) -> Result<Built> {
@@ -119,15 +134,7 @@ impl Building<'_> {
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let (version, rows) = self.overwrite(write::kept(frame, &schema)?).await?;
         self.care(rows > 0).await?;
-        Ok(Built {
-            counts: Counts {
-                read: rows,
-                inserted: rows,
-                ..Counts::default()
-            },
-            version: Some(version),
-            ..Built::default()
-        })
+        Ok(Built::anew(rows, version))
     }
 
     /// Leaves all rows as they are.
@@ -158,17 +165,5 @@ impl Building<'_> {
         let rows = aside.keep(&self.compute, "staged", frame).await?;
         self.check_keys().await?;
         Ok((aside, rows))
-    }
-}
-
-fn in_model(name: &str, error: Error) -> Error {
-    let told = Error::new(format!("model `{name}`: {error}"));
-    let told = match error.hint_text() {
-        Some(hint) => told.hint(hint),
-        None => told,
-    };
-    match error.is_transient() {
-        true => told.transient(),
-        false => told,
     }
 }

@@ -43,13 +43,7 @@ impl Building<'_> {
             "SELECT max({}) FROM {ASIDE}.target",
             crate::db::quote(column)
         );
-        let batches = self
-            .compute
-            .query(&sql)
-            .await?
-            .collect()
-            .await
-            .map_err(running)?;
+        let batches = self.compute.rows(&sql).await?;
         let highest = batches.iter().find(|batch| batch.num_rows() > 0);
         let highest = highest
             .map(|batch| ScalarValue::try_from_array(batch.column(0), 0))

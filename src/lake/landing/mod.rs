@@ -18,7 +18,7 @@ use deltalake::protocol::SaveMode;
 use self::chunk::{Chunk, number, unreadable};
 use self::progress::{Progress, keep, kept};
 use super::compute::{Compute, Joins};
-use super::error::{delta, running};
+use super::error::delta;
 use super::lock::TableLock;
 use super::provenance::{DELIVERY, QUARANTINE};
 use super::warehouse::{provider, quoted};
@@ -281,12 +281,7 @@ impl Landing {
             number(lines.0),
             number(lines.1),
         );
-        let batches = compute
-            .query(&sql)
-            .await?
-            .collect()
-            .await
-            .map_err(running)?;
+        let batches = compute.rows(&sql).await?;
         let mut known = HashSet::new();
         for batch in batches {
             let lines = batch.column(0).as_primitive::<Int64Type>();

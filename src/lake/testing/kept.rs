@@ -1,15 +1,14 @@
 //! Counts of tests between a build and the next, one small file a model.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Counted, TestResult};
-use crate::base::{Error, Result};
-use crate::lake::Warehouse;
+use crate::base::Result;
 use crate::lake::model::Model;
+use crate::lake::{Warehouse, kept_file};
 
 /// What was counted in one build of a model.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,20 +47,14 @@ impl Warehouse {
     fn result_of(&self, model: &Model) -> Result<ModelResults> {
         let full_name = model.full_name();
         let path = self.lake.results(&model.layer, &model.name);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(ModelResults {
-                    model: full_name,
-                    at: None,
-                    dead_ends: Vec::new(),
-                    tests: Vec::new(),
-                });
-            }
-            Err(error) => return Err(unusable(&path, error)),
+        let Some(mut kept) = kept_file::read::<Kept>(&path)? else {
+            return Ok(ModelResults {
+                model: full_name,
+                at: None,
+                dead_ends: Vec::new(),
+                tests: Vec::new(),
+            });
         };
-        let mut kept: Kept =
-            serde_json::from_slice(&text).map_err(|error| unusable(&path, error.into()))?;
         let tests = model.tests.iter().filter_map(|test| {
             let counted = kept.tests.remove(&test.name)?;
             Some(TestResult::judged(&full_name, test, counted))
@@ -91,23 +84,6 @@ impl Warehouse {
             dead_ends,
             tests: tests.collect(),
         };
-        let text = serde_json::to_vec(&kept).map_err(|error| unusable(&path, error.into()))?;
-        let written = || {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let part = path.with_added_extension("part");
-            std::fs::write(&part, text)?;
-            std::fs::rename(part, &path)
-        };
-        written().map_err(|error| unusable(&path, error))
+        kept_file::write(&path, &kept)
     }
-}
-
-fn unusable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(format!(
-        "results of tests in `{}` cannot be read or written",
-        path.display()
-    ))
-    .because(error)
 }

@@ -258,12 +258,7 @@ async fn keys(model: &Model, test: &TestSpec, compute: &Compute) -> Result<Vec<S
         "SELECT {list} FROM {} t WHERE {failing} ORDER BY {list} LIMIT {MOST_KEYS}",
         quoted(&model.full_name())
     );
-    let batches = compute
-        .query(&sql)
-        .await?
-        .collect()
-        .await
-        .map_err(running)?;
+    let batches = compute.rows(&sql).await?;
     let mut keys = Vec::new();
     let options = FormatOptions::default().with_null("");
     for batch in &batches {
@@ -288,12 +283,7 @@ async fn keys(model: &Model, test: &TestSpec, compute: &Compute) -> Result<Vec<S
 /// The highest value of a column of dates or timestamps.
 async fn newest(compute: &Compute, table: &str, column: &str) -> Result<Option<DateTime<Utc>>> {
     let sql = format!("SELECT max({}) FROM {table}", quote(column));
-    let batches = compute
-        .query(&sql)
-        .await?
-        .collect()
-        .await
-        .map_err(running)?;
+    let batches = compute.rows(&sql).await?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(None);
     };

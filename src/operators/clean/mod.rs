@@ -17,9 +17,8 @@ use serde_json::json;
 use self::prepared::Prepared;
 use self::work::Work;
 use super::blocking::blocking;
-use super::models::in_file;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
-use crate::base::{Counts, Error, Result};
+use crate::base::{Counts, Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::lake::{LAYERS, QUARANTINE, Warehouse, incoming};
 use crate::rules::tables::Compatibility;
@@ -64,7 +63,7 @@ impl Operator for Clean {
             true => self
                 .check_rules(dag, files)
                 .into_iter()
-                .map(in_file)
+                .map(Flaw::from)
                 .collect(),
             false => flaws,
         }
@@ -182,19 +181,7 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// The first of `problems` as an error.
-fn first(problems: Vec<crate::base::Problem>) -> Error {
-    match problems.into_iter().next() {
-        None => Error::new("the rule tables do not fit"),
-        Some(problem) => {
-            let place = match problem.line {
-                0 => problem.file,
-                line => format!("{}:{line}", problem.file),
-            };
-            let error = Error::new(format!("{place}: {}", problem.message));
-            match problem.hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        }
-    }
+fn first(problems: Vec<Problem>) -> Error {
+    let first = problems.into_iter().next().map(Error::from);
+    first.unwrap_or_else(|| Error::new("the rule tables do not fit"))
 }

@@ -17,13 +17,8 @@ pub(super) async fn ask(
     let mut statuses = Vec::new();
     for query in cleaning.queries() {
         let rule = &cleaning.rules()[query.rule];
-        let failed = warehouse.count_rows_of(query.sql).await.map_err(|error| {
-            let told = Error::new(format!("{}: {error}", rule.place));
-            match error.hint_text() {
-                Some(hint) => told.hint(hint),
-                None => told,
-            }
-        })?;
+        let failed = warehouse.count_rows_of(query.sql).await;
+        let failed = failed.map_err(|error| error.at(&rule.place))?;
         statuses.push(rule.status(query.rule, rows.max(failed), failed));
     }
     Ok(statuses)

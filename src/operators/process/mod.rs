@@ -45,21 +45,11 @@ impl Operator for Process {
             ));
         }
         if let Err(error) = files.text(&self.targets) {
-            let flaw = Flaw::at("/targets", error.to_string());
-            flaws.push(match error.hint_text() {
-                Some(hint) => flaw.hint(hint),
-                None => flaw,
-            });
+            flaws.push(Flaw::of("/targets", &error));
             return flaws;
         }
         let problems = compile(&self.targets, dag, files).err().unwrap_or_default();
-        flaws.extend(problems.into_iter().map(|problem| {
-            let flaw = Flaw::in_file(problem.file, problem.line, problem.column, problem.message);
-            match problem.hint {
-                Some(hint) => flaw.hint(hint),
-                None => flaw,
-            }
-        }));
+        flaws.extend(problems.into_iter().map(Flaw::from));
         flaws
     }
 
