@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dags::load_one;
+use super::dags::{load_known, load_one};
 use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
 use crate::dag::Version;
@@ -76,7 +76,7 @@ impl App {
     /// # Errors
     /// When there is no such DAG, or it is broken.
     pub fn records(&self, dag: &str) -> Result<Records> {
-        self.records_of(&load_one(self, dag)?)
+        self.records_of(&load_known(self, dag)?)
     }
 
     /// The models of a DAG and the tables they read and make.
@@ -84,7 +84,7 @@ impl App {
     /// # Errors
     /// When there is no such DAG, or it is broken.
     pub fn warehouse(&self, dag: &str) -> Result<Warehouse> {
-        let version = load_one(self, dag)?;
+        let version = load_known(self, dag)?;
         let models = sound_models(&version.dag, &version.files)?;
         let records = self.records_of(&version)?;
         Ok(Warehouse::new(
@@ -94,10 +94,10 @@ impl App {
         ))
     }
 
-    /// The models of a DAG.
+    /// The sound models of a DAG.
     ///
     /// # Errors
-    /// As [`App::warehouse`].
+    /// When there is no such DAG, or anything of it is broken.
     pub fn models(&self, dag: &str) -> Result<Models> {
         let version = load_one(self, dag)?;
         sound_models(&version.dag, &version.files)

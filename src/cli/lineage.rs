@@ -72,7 +72,10 @@ fn to_json(origin: &Origin) -> Value {
 /// Writes the page.
 pub async fn docs(args: &Docs, app: &App, printer: &mut Printer) -> Result<Exit> {
     let warehouse = app.warehouse(&args.dag)?;
-    let (planned, _) = Planned::new(warehouse.models())?;
+    let (planned, problems) = Planned::new(warehouse.models())?;
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem.into());
+    }
     let results = warehouse.results()?;
     let page = catalogue(
         &DagId::from(args.dag.as_str()),

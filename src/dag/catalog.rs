@@ -88,5 +88,23 @@ pub trait Catalog: Send + Sync {
     }
 }
 
+/// The operators of another catalog, which find nothing wrong with what they are told: for those who look at what a DAG has made, which
+/// takes neither a sound definition nor the time to find out whether it is one.
+pub struct Unasked<'a>(pub &'a dyn Catalog);
+
+impl Catalog for Unasked<'_> {
+    fn operators(&self) -> Vec<&'static str> {
+        self.0.operators()
+    }
+
+    fn schema(&self, _operator: &str) -> Option<Value> {
+        None
+    }
+
+    fn check(&self, _: &str, _: &Value, _: &Dag, _: &DagFiles) -> Vec<Flaw> {
+        Vec::new()
+    }
+}
+
 /// Stands for a template whose value is known only in the run.
 pub const UNKNOWN: &str = "\u{1}unknown";

@@ -23,7 +23,7 @@ mod watch;
 mod with;
 mod yaml;
 
-pub use catalog::{Catalog, Flaw, UNKNOWN};
+pub use catalog::{Catalog, Flaw, UNKNOWN, Unasked};
 pub use dags::Dags;
 pub use definition::{Dag, Hook, Param, ParamType, Task};
 pub use files::DagFiles;

@@ -26,6 +26,7 @@ mod replace;
 mod rows;
 mod testing;
 mod texts;
+mod turn;
 mod types;
 mod warehouse;
 
@@ -49,4 +50,5 @@ pub use query::{Format, Rows};
 pub use replace::Replaced;
 pub use testing::{Counted, ModelResults, TestResult, TestStatus};
 pub use texts::of as texts_of;
+pub use turn::{Turn, turn};
 pub use warehouse::{StoredTable, Warehouse};

@@ -7,13 +7,11 @@ mod show;
 mod trigger;
 mod validate;
 
-use std::path::Path;
-
 use clap::Subcommand;
 
 use super::{App, Exit, Printer};
 use crate::base::{Error, Result, nearest};
-use crate::dag::{Loaded, Version, load};
+use crate::dag::{Catalog, Loaded, Unasked, Version, load};
 use crate::operators::Operators;
 
 /// List, check, show, pause and trigger DAGs
@@ -51,16 +49,23 @@ pub fn load_all(app: &App) -> Result<Loaded> {
 /// # Errors
 /// When there is none, with the nearest name; when it is broken, with what is wrong.
 pub fn load_one(app: &App, dag_id: &str) -> Result<Version> {
+    load_with(app, dag_id, &Operators::all())
+}
+
+/// The DAG called `dag_id`, whether or not its operators can do what it tells them: for looking at what is there.
+///
+/// # Errors
+/// When there is none, with the nearest name; when its `dag.yaml` is broken, with what is wrong.
+pub fn load_known(app: &App, dag_id: &str) -> Result<Version> {
+    load_with(app, dag_id, &Unasked(&Operators::all()))
+}
+
+fn load_with(app: &App, dag_id: &str, catalog: &dyn Catalog) -> Result<Version> {
     let folder = app.settings.dags_dir().join(dag_id);
     if dag_id.is_empty() || dag_id.contains(['/', '\\']) || !folder.is_dir() {
         return Err(no_such_dag(app, dag_id));
     }
-    load_folder(&folder)
-}
-
-/// The sound DAG in `folder`.
-fn load_folder(folder: &Path) -> Result<Version> {
-    crate::dag::load_folder(folder, &Operators::all()).map_err(|broken| {
+    crate::dag::load_folder(&folder, catalog).map_err(|broken| {
         let problems: Vec<String> = broken.problems.iter().map(ToString::to_string).collect();
         Error::new(format!("DAG `{}` is broken", broken.dag_id)).hint(problems.join("\n"))
     })

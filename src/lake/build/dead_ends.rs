@@ -8,7 +8,10 @@ use datafusion::logical_expr::logical_plan::Join;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::Building;
+use super::covered::Reference;
 use crate::base::Result;
+use crate::lake::Warehouse;
+use crate::lake::compute::Joins;
 use crate::lake::error::{planning, running};
 use crate::lake::model::Materialized;
 
@@ -51,7 +54,12 @@ impl fmt::Display for DeadEnd {
 
 impl Building<'_> {
     /// What was lost, unless the header declares it.
-    pub(super) async fn dead_ends(&self, rows: u64) -> Result<Vec<DeadEnd>> {
+    pub(super) async fn dead_ends(
+        &self,
+        rows: u64,
+        warehouse: &Warehouse,
+        joins: Joins,
+    ) -> Result<Vec<DeadEnd>> {
         let header = &self.model.header;
         let mut found = Vec::new();
         if rows == 0 && !header.allow_empty {
@@ -61,9 +69,14 @@ impl Building<'_> {
         let newest_only = self.model.since && header.materialized == Materialized::Incremental;
         if !header.drops && !newest_only {
             let plan = self.query("NULL").await?.into_unoptimized_plan();
-            let mut joins = Vec::new();
-            inner_joins(&plan, &mut joins);
-            for join in joins {
+            let mut inner = Vec::new();
+            inner_joins(&plan, &mut inner);
+            for join in inner {
+                if let Some(reference) = Reference::of(join)
+                    && warehouse.covers(&reference, joins).await?
+                {
+                    continue;
+                }
                 found.extend(self.lost(join).await?);
             }
         }

@@ -1,6 +1,7 @@
 //! Building a model: its rows computed and kept, as its header says.
 
 mod aside;
+mod covered;
 mod dead_ends;
 mod history;
 mod made_of;
@@ -108,7 +109,7 @@ impl Warehouse {
             Materialized::Scd2 => building.history().await?,
         };
         built.rows = self.count(&model.full_name()).await?;
-        built.dead_ends = building.dead_ends(built.rows).await?;
+        built.dead_ends = building.dead_ends(built.rows, self, joins).await?;
         Ok(built)
     }
 }

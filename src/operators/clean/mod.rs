@@ -20,7 +20,7 @@ use super::blocking::blocking;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
 use crate::base::{Counts, Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::lake::{LAYERS, QUARANTINE, Warehouse, incoming};
+use crate::lake::{self, LAYERS, QUARANTINE, Warehouse, incoming};
 use crate::rules::tables::Compatibility;
 
 pub(super) use self::parents::tables as parent_tables;
@@ -94,6 +94,7 @@ impl Clean {
     async fn clean(&self, context: &TaskContext) -> Result<Outcome> {
         let models = Arc::new(sound_models(&context.dag, &context.files)?);
         let warehouse = Warehouse::new(context.settings.clone(), context.records.clone(), models);
+        let _turn = lake::turn().await;
         // it stands for both tables: two runs that took one lock each would wait for each other
         let _lock = warehouse.lock(&self.into).await?;
         let stored = warehouse.stored_columns(&self.from).await?;
