@@ -4,6 +4,7 @@
 //! the kinds. Does not belong here: when or whether a task runs, and its state.
 
 mod blocking;
+mod care;
 mod carrier;
 mod child;
 mod clean;
@@ -14,11 +15,13 @@ mod group;
 mod http;
 mod ingest;
 mod kind;
+mod merge;
 mod models;
 mod noop;
 mod order;
 mod outcome;
 mod period;
+mod pipeline;
 mod process;
 mod publish;
 mod shell;
