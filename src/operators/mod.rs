@@ -15,6 +15,7 @@ mod group;
 mod http;
 mod ingest;
 mod kind;
+mod made_from;
 mod merge;
 mod models;
 mod noop;
@@ -30,5 +31,6 @@ mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};
+pub use made_from::made_from;
 pub use models::{FULL_REFRESH, sound_models};
 pub use outcome::{Outcome, TaskError, Verdict};

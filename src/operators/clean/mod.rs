@@ -27,7 +27,7 @@ use crate::lake::{LAYERS, MadeOf, QUARANTINE, RuleRun, Warehouse, incoming};
 use crate::rules::tables::{Cleaning, Compatibility};
 
 pub(super) use self::parents::tables as parent_tables;
-pub(super) use self::prepared::made;
+pub(super) use self::prepared::{cleans, made, merges};
 
 /// Cleanses, standardizes and judges the records of a Delta table by the rule tables (CSV) of a folder, and puts what passes in the place
 /// of another table, with the types that the rules give. Records that break a rule of severity `error` go to the table beside it,
@@ -93,6 +93,11 @@ impl Clean {
         self.from
             .split_once('.')
             .map_or(&self.from, |(_, name)| name)
+    }
+
+    /// The folder of rule tables, as paths of files begin with it.
+    pub(super) fn folder(&self) -> &str {
+        self.rules.trim_start_matches("./")
     }
 
     fn quarantine(&self) -> String {
@@ -184,18 +189,10 @@ impl Clean {
         if cleaning.looks_beyond() {
             return Ok(None);
         }
-        let folder = self.rules.trim_start_matches("./").trim_end_matches('/');
-        let within = |path: &str| match folder {
-            "" | "." => true,
-            folder => path
-                .strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/')),
-        };
-        let files = context.files.iter();
-        let files = files.filter(|(path, _)| within(path) && path.ends_with(".csv"));
-        let own = json!([self.from, self.into, self.compatibility, self.partition_by]).to_string();
-        let texts = files.map(|(path, text)| format!("{path}\n{text}"));
-        let texts = texts.chain([own]).collect();
+        let rules = self.tables(&context.files).map_err(first)?;
+        let mut texts = rules.deciding(self.table(), self.folder(), context.files.iter());
+        let own = json!([self.from, self.into, self.compatibility, self.partition_by]);
+        texts.push(own.to_string());
         let mut tables = parents::names(cleaning, self, &context.dag);
         tables.insert(self.from.clone());
         let tables: Vec<String> = tables.into_iter().collect();

@@ -99,7 +99,7 @@ impl Clean {
     /// Its rule tables.
     pub(super) fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
         RuleTables::load(
-            self.rules.trim_start_matches("./"),
+            self.folder(),
             files.iter(),
             self.compatibility,
         )
@@ -132,12 +132,12 @@ impl Clean {
 }
 
 /// The `clean` tasks of a DAG whose parameters hold no template.
-pub(super) fn cleans(dag: &Dag) -> Vec<Clean> {
+pub(in crate::operators) fn cleans(dag: &Dag) -> Vec<Clean> {
     of(dag, "clean")
 }
 
 /// Its `merge` tasks, likewise.
-pub(super) fn merges(dag: &Dag) -> Vec<Merge> {
+pub(in crate::operators) fn merges(dag: &Dag) -> Vec<Merge> {
     of(dag, "merge")
 }
 

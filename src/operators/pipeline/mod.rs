@@ -11,7 +11,7 @@ pub(super) use self::expand::unfolded;
 use super::{Operator, Operators, TaskContext, TaskError, Verdict};
 use crate::base::{Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::rules::tables::{Compatibility, RuleTables};
+use crate::rules::tables::{Compatibility, RuleTables, Source, SourceFormat};
 
 /// Runs a folder of rule tables (CSV): the files of `pipeline_config.csv` land in their layer, and the jobs of `main_pipeline_config.csv`
 /// cleanse, standardize, judge, stage, ingest and deduplicate them. In the run each table is a task of its own, called
@@ -61,6 +61,14 @@ impl Operator for Pipeline {
                 flaws.push(flaw.hint("add the file, or remove `base_path`"));
             }
             _ => {}
+        }
+        let headless = |source: &&Source| source.format == SourceFormat::Csv && !source.has_header;
+        for source in tables.sources().iter().filter(headless) {
+            let problem = source.place.problem(
+                &Error::new(format!("the file of table `{}` has no header", source.table))
+                    .hint("columns are known by their names: add a first line with them to the file, and set `has_header` to `true`"),
+            );
+            flaws.push(problem.into());
         }
         for part in parts::of(self, &tables) {
             let told = Operators::all().find(part.operator).map(|kind| (kind.parse)(&part.with));

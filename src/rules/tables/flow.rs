@@ -57,6 +57,11 @@ impl Pass {
         found.map(|(_, name)| name.as_str())
     }
 
+    /// The names on the way and the key, as text.
+    pub(super) fn way(&self) -> String {
+        format!("{:?} {:?}", self.names, self.key)
+    }
+
     /// That of a table whose rules all know it by its own name, without jobs.
     pub(super) fn alone(table: &str) -> Self {
         let kinds = JobKind::ALL.into_iter().filter(|kind| applies_rules(*kind));

@@ -44,10 +44,7 @@ impl RuleTables {
         files: impl IntoIterator<Item = (&'a str, &'a Arc<str>)>,
         compatibility: Compatibility,
     ) -> Result<Self, Vec<Problem>> {
-        let prefix = match folder.trim_end_matches('/') {
-            "" | "." => String::new(),
-            folder => format!("{folder}/"),
-        };
+        let prefix = prefix(folder);
         let files: BTreeMap<&str, &Arc<str>> = files
             .into_iter()
             .filter_map(|(path, text)| Some((path.strip_prefix(&prefix)?, text)))
@@ -195,6 +192,26 @@ impl RuleTables {
         &self.flow
     }
 
+    /// What decides what is done to `table`, as texts: of the jobs those that it goes through, and all other tables beside them in `folder`
+    /// as they are, since results name their lines.
+    pub fn deciding<'a>(
+        &self,
+        table: &str,
+        folder: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a Arc<str>)>,
+    ) -> Vec<String> {
+        let prefix = prefix(folder);
+        let mut texts = Vec::new();
+        for (path, text) in files {
+            let inside = path.strip_prefix(&prefix).filter(|n| n.ends_with(".csv"));
+            if inside.is_some_and(|name| ![sources::FILE, jobs::FILE].contains(&name)) {
+                texts.push(format!("{path}\n{text}"));
+            }
+        }
+        texts.extend(self.pass(table).ok().map(|(pass, _)| pass.way()));
+        texts
+    }
+
     /// Full names of the tables that rules of `pass` refer to.
     pub fn related(&self, pass: &Pass) -> BTreeSet<String> {
         let name = pass.name(JobKind::Quality);
@@ -240,6 +257,14 @@ impl RuleTables {
             keys.extend(merge.dedup.iter().map(|(place, key)| (place, &key[..])));
         }
         Ok((pass.clone(), keys))
+    }
+}
+
+/// What paths of files in `folder` begin with.
+fn prefix(folder: &str) -> String {
+    match folder.trim_end_matches('/') {
+        "" | "." => String::new(),
+        folder => format!("{folder}/"),
     }
 }
 
