@@ -100,7 +100,8 @@ impl App {
     /// As [`App::warehouse`], and when what rules and tests said cannot be read.
     pub fn grades(&self, dag: &str) -> Result<Vec<Graded>> {
         let version = load_one(self, dag)?;
-        self.warehouse(dag)?.grades(made_from(&version.dag, &version.files))
+        self.warehouse(dag)?
+            .grades(made_from(&version.dag, &version.files))
     }
 
     /// The models of a DAG.

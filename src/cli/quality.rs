@@ -10,10 +10,12 @@ use crate::lake::{Grade, Graded, KeptRule, RuleRun, Warehouse};
 
 /// Show how the rules of a DAG's rule tables ended, and a grade for each mart
 ///
-/// Counts are those of the last run of each `clean` task; the trend are the failures of the runs before and of that one, oldest first.
+/// Counts are those of the last run of each `clean` task; the trend are the failures of the runs
+/// before and of that one, oldest first.
 ///
-/// A mart is what the models of layer `marts` are that share a tag; a table without a tag is one by itself. Where layer `marts` is empty,
-/// `gold` stands for it. Its grade is that of the worst rule or test of all that it is made of, as they ended last:
+/// A mart is what the models of layer `marts` are that share a tag; a table without a tag is one by
+/// itself. Where layer `marts` is empty, `gold` stands for it. Its grade is that of the worst rule or
+/// test of all that it is made of, as they ended last:
 ///
 ///   A  all pass
 ///   B  something fails, nowhere more than its threshold bears
@@ -24,10 +26,13 @@ use crate::lake::{Grade, Graded, KeptRule, RuleRun, Warehouse};
 ///
 /// Exit code 1 when a rule of severity `error` failed or a grade is F.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, after_help = "Examples:
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
   galen quality clinic
   galen quality clinic --json
-  galen quality clinic --marts --json     the grades")]
+  galen quality clinic --marts --json     the grades"
+)]
 pub struct Quality {
     /// The DAG
     dag: String,
@@ -121,7 +126,7 @@ fn marts(grades: &[Graded]) -> Table {
             json!(graded.mart),
             json!(graded.grade),
             json!(graded.tables.len()),
-            json!(worst.unwrap_or_default()),
+            json!(worst),
             json!(graded.stopped),
         ]);
     }

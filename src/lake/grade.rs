@@ -188,7 +188,10 @@ fn graded<'a>(
         let inside = |table: &&String| table.split_once('.').is_some_and(|(own, _)| own == layer);
         made_from.keys().filter(inside).collect()
     };
-    let finished = FINISHED.into_iter().map(of).find(|tables| !tables.is_empty());
+    let finished = FINISHED
+        .into_iter()
+        .map(of)
+        .find(|tables| !tables.is_empty());
     let mut marts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for table in finished.unwrap_or_default() {
         let names = match tags(table) {
@@ -201,7 +204,11 @@ fn graded<'a>(
     }
     let marts = marts.into_iter().map(|(mart, tables)| {
         let needed = closure(&tables, made_from);
-        let about = || findings.iter().filter(|finding| needed.contains(&finding.table));
+        let about = || {
+            findings
+                .iter()
+                .filter(|finding| needed.contains(&finding.table))
+        };
         let worst = about().max_by(|a, b| {
             let by_percent = || a.percent().total_cmp(&b.percent());
             a.verdict.cmp(&b.verdict).then_with(by_percent)
@@ -263,7 +270,10 @@ mod tests {
         ];
         let mut made_from = MadeFrom::new();
         for (table, from) in edges {
-            made_from.entry(table.to_owned()).or_default().insert(from.to_owned());
+            made_from
+                .entry(table.to_owned())
+                .or_default()
+                .insert(from.to_owned());
         }
         let shared = ["finance".to_owned()];
         let tags = |table: &str| match table {
@@ -277,7 +287,10 @@ mod tests {
             graded
         };
         let letters = |findings: &[Finding]| -> String {
-            grades(findings).iter().map(|graded| graded.grade.to_string()).collect()
+            grades(findings)
+                .iter()
+                .map(|graded| graded.grade.to_string())
+                .collect()
         };
         assert_eq!(letters(&[]), "--");
         let pass = finding("silver.a", Verdict::Pass, 0);
@@ -288,10 +301,16 @@ mod tests {
         assert_eq!(letters(&[pass.clone(), borne.clone(), few.clone()]), "CA");
         let many = finding("silver.b", Verdict::Fail, 6);
         let found = grades(&[many.clone(), few, borne]);
-        assert_eq!((found[0].grade, found[0].worst.as_ref()), (Grade::D, Some(&many)));
+        assert_eq!(
+            (found[0].grade, found[0].worst.as_ref()),
+            (Grade::D, Some(&many))
+        );
         let stop = finding("silver.b", Verdict::Stop, 1);
         let found = grades(&[pass, many, stop.clone()]);
-        assert_eq!((found[0].grade, found[0].worst.as_ref()), (Grade::F, Some(&stop)));
+        assert_eq!(
+            (found[0].grade, found[0].worst.as_ref()),
+            (Grade::F, Some(&stop))
+        );
         let stopped: Vec<&str> = found[0].stopped.iter().map(String::as_str).collect();
         assert_eq!(stopped, ["gold.b", "marts.y"]);
         assert!(found[1].stopped.is_empty());

@@ -67,11 +67,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// When the log of a table cannot be read.
-    pub async fn made_of(
-        &self,
-        texts: Vec<String>,
-        tables: &[String],
-    ) -> Result<Option<MadeOf>> {
+    pub async fn made_of(&self, texts: Vec<String>, tables: &[String]) -> Result<Option<MadeOf>> {
         let mut parts = texts;
         for full_name in tables {
             let (layer, table) = full_name.split_once('.').unwrap_or_default();

@@ -30,6 +30,16 @@ pub struct Latest<'a> {
     pub dedup: &'a [String],
 }
 
+impl<'a> Latest<'a> {
+    /// The columns of which the table has equal values once.
+    fn identity(&self) -> &'a [String] {
+        match self.key {
+            [] => self.dedup,
+            key => key,
+        }
+    }
+}
+
 /// What a merge did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Merged {
@@ -183,9 +193,10 @@ impl Merging<'_> {
         let changed = aside.keep(&self.compute, "changed", changed).await?;
         let sql = format!("SELECT count(*) FROM {ASIDE}.{TARGET}");
         let before = self.number(&sql).await?;
-        let updated = match self.latest.key.iter().all(has) {
+        let identity = self.latest.identity();
+        let updated = match identity.iter().all(has) {
             true => {
-                let on = same_key(self.latest.key, "c", "t");
+                let on = same_key(identity, "c", "t");
                 let sql = format!(
                     "SELECT count(*) FROM {ASIDE}.changed c JOIN {ASIDE}.{TARGET} t ON {on}"
                 );

@@ -82,7 +82,11 @@ impl Warehouse {
             let names: Vec<String> = names.iter().map(|name| quote(name)).collect();
             names.join(", ")
         };
-        let sql = format!("SELECT {} FROM {table} ORDER BY {}", list(&columns), list(&key));
+        let sql = format!(
+            "SELECT {} FROM {table} ORDER BY {}",
+            list(&columns),
+            list(&key)
+        );
         self.query(&sql, None).await?.write(Format::Csv, out).await
     }
 

@@ -111,12 +111,17 @@ impl Warehouse {
         Ok(Replaced { version, rows })
     }
 
-    /// Looks after the files of a table; `changed`: whether rows were written.
+    /// Looks after the files of a table, if it is there; `changed`: whether rows were written. Whoever calls this holds the lock of the
+    /// table, or of one that stands for it.
     ///
     /// # Errors
-    /// When the table is not there or cannot be written.
+    /// When the table cannot be written.
     pub async fn care(&self, full_name: &str, wanted: Care<'_>, changed: bool) -> Result<()> {
         let target = full_name.split_once('.').unwrap_or_default();
+        let cares = wanted.optimize || wanted.vacuum.is_some();
+        if !cares || self.lake.open(target.0, target.1).await?.is_none() {
+            return Ok(());
+        }
         let compute = Compute::new(&self.settings, Joins::Fast)?;
         care(&self.lake, target, wanted, changed, &compute).await
     }

@@ -84,6 +84,7 @@ impl Merge {
         });
         context.log.info("merged a table", fields);
         let changed = counts.inserted + counts.updated + merged.removed > 0;
+        let _lock = warehouse.lock(&self.into).await?;
         warehouse
             .care(&self.into, care(self.optimize, self.vacuum), changed)
             .await?;

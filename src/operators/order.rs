@@ -40,7 +40,8 @@ pub(super) fn check(dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
 fn writers(dag: &Dag) -> BTreeMap<String, Vec<TaskId>> {
     let mut writers: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
     let tasks = dag.tasks.iter();
-    for task in tasks.filter(|task| ["ingest", "clean", "merge"].contains(&task.operator.as_str())) {
+    for task in tasks.filter(|task| ["ingest", "clean", "merge"].contains(&task.operator.as_str()))
+    {
         let into = task.with.get("into").and_then(Value::as_str);
         let Some(into) = into.filter(|into| into.contains('.')) else {
             continue;

@@ -36,7 +36,13 @@ fn run(home: &Path, args: &[&str]) -> Counts {
     let tasks: Vec<Value> = serde_json::from_str(&said.out).expect("JSON");
     let counts = tasks.iter().map(|task| {
         let number = |name: &str| task[name].as_u64().unwrap_or_default();
-        let names = ["inserted", "updated", "unchanged", "duplicate", "quarantined"];
+        let names = [
+            "inserted",
+            "updated",
+            "unchanged",
+            "duplicate",
+            "quarantined",
+        ];
         let parts = names.map(number);
         assert_eq!(number("read"), parts.iter().sum::<u64>(), "{task}");
         (task["task"].as_str().expect("a name").to_owned(), parts)
@@ -68,7 +74,8 @@ fn query(home: &Path, dag: &str, sql: &str) -> Vec<String> {
 }
 
 const LOANS: &str = "SELECT loan_id, member_id, book, days FROM gold.gold_loans ORDER BY loan_id";
-const MEMBERS: &str = "SELECT member_id, name, kind, joined FROM gold.gold_members ORDER BY member_id";
+const MEMBERS: &str =
+    "SELECT member_id, name, kind, joined FROM gold.gold_members ORDER BY member_id";
 
 fn change(home: &Path, file: &str, from: &str, to: &str) {
     let path = home.join("dags/library").join(file);
@@ -82,7 +89,10 @@ fn every_table_is_a_task_in_the_order_of_its_jobs() {
     let home = library();
     let shown = succeeds(galen(home.path(), &["dags", "show", "library"])).out;
     let tasks = shown.split_once("\n\n").expect("tasks").1;
-    let lines: Vec<String> = tasks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> = tasks
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
     assert_eq!(
         lines,
         [
@@ -120,7 +130,10 @@ fn rows_go_from_files_to_gold_and_a_second_run_changes_nothing() {
     assert_eq!(query(home, "library", MEMBERS), members);
     let reasons = "SELECT _line, reasons FROM silver.stage_loans_quarantine ORDER BY _line";
     let reasons = query(home, "library", reasons);
-    assert!(reasons[0].contains("a member who is there") && reasons[0].contains("days of a loan"), "{reasons:?}");
+    assert!(
+        reasons[0].contains("a member who is there") && reasons[0].contains("days of a loan"),
+        "{reasons:?}"
+    );
     assert!(reasons[1].contains("bad_number"), "{reasons:?}");
     let origin = "SELECT DISTINCT _file FROM gold.gold_members";
     assert_eq!(query(home, "library", origin), ["data/day1/members.csv"]);
@@ -128,7 +141,13 @@ fn rows_go_from_files_to_gold_and_a_second_run_changes_nothing() {
     let before = versions(home);
     let second = run(home, &["library"]);
     for (task, [inserted, updated, unchanged, duplicate, quarantined]) in &second {
-        let [first_inserted, first_updated, _, first_duplicate, first_quarantined] = first[task];
+        let [
+            first_inserted,
+            first_updated,
+            _,
+            first_duplicate,
+            first_quarantined,
+        ] = first[task];
         assert_eq!((*inserted, *updated), (0, 0), "{task}");
         assert_eq!(*unchanged, first_inserted + first_updated, "{task}");
         let rest = (first_duplicate, first_quarantined);
@@ -151,21 +170,34 @@ fn a_later_delivery_and_a_row_more_in_a_rule_table_change_what_they_concern() {
     let loans = ["2,M1,Emma,21", "3,M2,Kim,30", "6,M4,Kim,7"];
     assert_eq!(query(home, "library", LOANS), loans);
 
-    // both days at once, in another home, come to the same
+    // the order of runs does not matter where deliveries came in the same
     let other = library();
     run(other.path(), &["library"]);
     run(other.path(), &["library", "--param", "day=day2"]);
     run(other.path(), &["library"]);
     for sql in [LOANS, MEMBERS] {
-        assert_eq!(query(other.path(), "library", sql), query(home, "library", sql));
+        assert_eq!(
+            query(other.path(), "library", sql),
+            query(home, "library", sql)
+        );
     }
 
     let jobs = "rules/main_pipeline_config.csv";
-    change(home, jobs, "\"member_id, book\",1,Y", "\"member_id, book\",1,N");
+    change(
+        home,
+        jobs,
+        "\"member_id, book\",1,Y",
+        "\"member_id, book\",1,N",
+    );
     let kept = run(home, &["library"]);
     assert_eq!(kept["load.gold.gold_loans"], [1, 0, 3, 0, 0]);
     assert_eq!(kept["load.silver.stage_loans"], [0, 0, 5, 0, 2]);
-    change(home, "rules/cleansing_rules.csv", "loans,days", "loans,book,upper,1,Y\nloans,days");
+    change(
+        home,
+        "rules/cleansing_rules.csv",
+        "loans,days",
+        "loans,book,upper,1,Y\nloans,days",
+    );
     let upper = run(home, &["library"]);
     assert_eq!(upper["load.gold.gold_loans"], [0, 4, 0, 0, 0]);
     assert_eq!(upper["load.gold.gold_members"], [0, 0, 3, 0, 0]);
@@ -173,7 +205,10 @@ fn a_later_delivery_and_a_row_more_in_a_rule_table_change_what_they_concern() {
     change(home, "rules/dq_rule_config.csv", "0..365", "0..20");
     let strict = run(home, &["library"]);
     assert_eq!(strict["load.gold.gold_loans"], [0, 0, 2, 0, 0]);
-    assert_eq!(query(home, "library", LOANS), ["1,M1,EMMA,14", "6,M4,KIM,7"]);
+    assert_eq!(
+        query(home, "library", LOANS),
+        ["1,M1,EMMA,14", "6,M4,KIM,7"]
+    );
 }
 
 #[test]
@@ -187,19 +222,96 @@ fn mistakes_are_told_where_they_are_written() {
     };
     let jobs = "rules/main_pipeline_config.csv";
     for (file, from, to, expected) in [
-        (jobs, "gold,ingest,stage_loans,", "gold,ingest,dq_loans,", "rules/main_pipeline_config.csv:4: table `dq_loans` is not kept, its rows go on to `stage_loans`"),
-        (jobs, "main,library,loan_id,2,Y\nsilver,cleanse", "main,library,loan_no,2,Y\nsilver,cleanse", "rules/main_pipeline_config.csv:4: table `loans` has no column `loan_no`"),
-        (jobs, "stage_loans,main,library,loan_id,2,Y", "Stage-Loans,main,library,loan_id,2,Y", "rules/main_pipeline_config.csv:11: `silver.Stage-Loans` is not a table of a layer"),
-        ("rules/pipeline_config.csv", "bronze,loans", "silver,loans", "rules/pipeline_config.csv:2: `silver.loans` cannot be a table that files land in"),
-        ("rules/pipeline_config.csv", "csv,main,library,true,true", "csv,main,library,true,false", "rules/pipeline_config.csv:3: "),
-        ("dag.yaml", ", base_path: \"data/{{ params.day }}\"", "", "dag.yaml:7:"),
-        ("dag.yaml", "rules: rules", "rules: \"{{ params.day }}\"", "dag.yaml:7:"),
-        ("models/marts/readers.sql", "m.name,", "m.nmae,", "no column `m.nmae`"),
-        ("models/marts/readers.sql", "gold.gold_loans", "gold.gold_loan", "did you mean `gold.gold_loans`?"),
+        (
+            jobs,
+            "gold,ingest,stage_loans,",
+            "gold,ingest,dq_loans,",
+            "rules/main_pipeline_config.csv:4: table `dq_loans` is not kept, its rows go on to `stage_loans`",
+        ),
+        (
+            jobs,
+            "main,library,loan_id,2,Y\nsilver,cleanse",
+            "main,library,loan_no,2,Y\nsilver,cleanse",
+            "rules/main_pipeline_config.csv:4: table `loans` has no column `loan_no`",
+        ),
+        (
+            jobs,
+            "stage_members,gold_members,",
+            "stage_members,Gold-Members,",
+            "rules/main_pipeline_config.csv:3: `gold.Gold-Members` is not a table of a layer",
+        ),
+        (
+            "rules/pipeline_config.csv",
+            "bronze,loans",
+            "silver,loans",
+            "rules/pipeline_config.csv:2: `silver.loans` cannot be a table that files land in",
+        ),
+        (
+            "rules/pipeline_config.csv",
+            "csv,main,library,true,true",
+            "csv,main,library,true,false",
+            "rules/pipeline_config.csv:3: ",
+        ),
+        (
+            "dag.yaml",
+            ", base_path: \"data/{{ params.day }}\"",
+            "",
+            "dag.yaml:7:",
+        ),
+        ("models/marts/readers.sql", "m.name,", "m.nmae,", "nmae`"),
+        (
+            "models/marts/readers.sql",
+            "gold.gold_loans",
+            "gold.gold_loan",
+            "did you mean `gold.gold_loans`?",
+        ),
     ] {
         let said = validate(file, from, to);
         assert!(said.contains(expected), "{expected}\n{said}");
     }
+}
+
+#[test]
+fn a_mart_has_a_grade_and_a_reason() {
+    let home = library();
+    let home = home.path();
+    let grades = || -> (i32, Vec<Value>) {
+        let said = galen(home, &["quality", "library", "--marts", "--json"]);
+        (said.code, serde_json::from_str(&said.out).expect("JSON"))
+    };
+    let (_, before) = grades();
+    assert_eq!(
+        (&before[0]["mart"], &before[0]["grade"]),
+        (&"lending".into(), &"-".into())
+    );
+    run(home, &["library"]);
+    let (_, found) = grades();
+    assert_eq!(found[0]["grade"], "D");
+    let because = "silver.stage_loans: BETWEEN days (rules/dq_rule_config.csv:5)";
+    let told = found[0]["because"].as_str().expect("a reason");
+    assert!(told.starts_with(because), "{told}");
+    let model = "SELECT count(*) AS readers FROM marts.readers\n";
+    std::fs::write(home.join("dags/library/models/marts/counts.sql"), model).expect("written");
+    change(
+        home,
+        "models/models.yaml",
+        "tests: [not_null, unique]",
+        "tests: [not_null, {accepted_values: {values: [M1]}}]",
+    );
+    assert_eq!(galen(home, &["run", "library"]).code, 1);
+    let (code, found) = grades();
+    assert_eq!(code, 1);
+    for (mart, grade) in found.iter().zip(["lending", "marts.counts"]) {
+        assert_eq!(
+            (&mart["mart"], &mart["grade"]),
+            (&grade.into(), &"F".into()),
+            "{mart}"
+        );
+    }
+    assert_eq!(found[0]["stops"], Value::Array(Vec::new()));
+    assert_eq!(found[1]["stops"][0], "marts.counts");
+    let both = galen(home, &["quality", "library"]).out;
+    assert!(both.contains("trend") && both.contains("grade"), "{both}");
 }
 
 /// What each gold table was read of and left, as `gold.py` beside this file prints it: rows read, staged, kept, and the digest.
@@ -243,7 +355,10 @@ fn the_original(compatibility: &str, expected: Gold) {
         let task = format!("all.gold.{table}");
         assert_eq!(first[&task], [kept, 0, 0, staged - kept, 0], "{table}");
         assert_eq!(second[&task], [0, 0, kept, staged - kept, 0], "{table}");
-        let export = succeeds(galen(home, &["export", "original", &format!("gold.{table}")]));
+        let export = succeeds(galen(
+            home,
+            &["export", "original", &format!("gold.{table}")],
+        ));
         let mut lines: Vec<&str> = export.out.lines().collect();
         lines[1..].sort_unstable();
         let found = sha256(lines.join("\n") + "\n").to_string();

@@ -213,7 +213,11 @@ impl Clean {
         }
         let runs = warehouse.lake().kept_rules(&self.into)?;
         // what the rules said is told again, unless a crash came before it was kept
-        let Some(last) = runs.into_iter().last().filter(|last| last.made_of == Some(of)) else {
+        let Some(last) = runs
+            .into_iter()
+            .last()
+            .filter(|last| last.made_of == Some(of))
+        else {
             return Ok(None);
         };
         let then = last.counts;
@@ -224,7 +228,9 @@ impl Clean {
             ..then
         };
         let fields = json!({"from": self.from, "into": self.into, "counts": counts});
-        context.log.info("records and rules are as they were", fields);
+        context
+            .log
+            .info("records and rules are as they were", fields);
         let run = RuleRun {
             at: context.clock.now(),
             run_id: context.run_id.to_string(),
@@ -242,7 +248,9 @@ impl Clean {
     /// Looks after the files of both tables.
     async fn care(&self, warehouse: &Warehouse, changed: bool) -> Result<()> {
         for table in [&self.into, &self.quarantine()] {
-            warehouse.care(table, care(self.optimize, self.vacuum), changed).await?;
+            warehouse
+                .care(table, care(self.optimize, self.vacuum), changed)
+                .await?;
         }
         Ok(())
     }

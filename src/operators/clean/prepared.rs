@@ -98,11 +98,7 @@ impl Prepared {
 impl Clean {
     /// Its rule tables.
     pub(super) fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
-        RuleTables::load(
-            self.folder(),
-            files.iter(),
-            self.compatibility,
-        )
+        RuleTables::load(self.folder(), files.iter(), self.compatibility)
     }
 
     /// What is wrong with its rule tables, as far as the columns of the tables are known.

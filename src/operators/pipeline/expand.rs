@@ -30,7 +30,10 @@ impl Unfolded<'_> {
         let rest = flaw.pointer.strip_prefix("/tasks/").map(str::to_owned);
         if let Some(rest) = rest {
             let (index, below) = rest.split_once('/').unwrap_or((&rest, ""));
-            let origin = index.parse().ok().and_then(|index: usize| origins.get(index));
+            let origin = index
+                .parse()
+                .ok()
+                .and_then(|index: usize| origins.get(index));
             if let Some(origin) = origin {
                 flaw.pointer = match below {
                     "" => format!("/tasks/{origin}"),
@@ -59,9 +62,18 @@ pub(in crate::operators) fn unfolded<'a>(dag: &'a Dag, files: &DagFiles) -> Unfo
             }
         }
         let read = serde_json::from_value::<Pipeline>(task.with.clone()).ok();
-        let tables = read.as_ref().and_then(|pipeline| pipeline.tables(files).ok());
+        let tables = read
+            .as_ref()
+            .and_then(|pipeline| pipeline.tables(files).ok());
         if let (Some(pipeline), Some(tables)) = (read, tables) {
-            groups.insert(&task.task_id, tasks(task, parts::of(&pipeline, &tables)));
+            let group = tasks(task, parts::of(&pipeline, &tables));
+            let taken = |id: &TaskId| dag.tasks.iter().any(|task| task.task_id == *id);
+            for part in group.iter().filter(|part| taken(&part.task_id)) {
+                let message = format!("task `{}` is one that this task makes", part.task_id);
+                let flaw = Flaw::at(format!("/tasks/{index}/task_id"), message);
+                flaws.push(flaw.hint("give one of them another `task_id`"));
+            }
+            groups.insert(&task.task_id, group);
         }
     }
     if groups.is_empty() {
@@ -80,7 +92,10 @@ pub(in crate::operators) fn unfolded<'a>(dag: &'a Dag, files: &DagFiles) -> Unfo
             .collect();
         let Some(group) = groups.get(&task.task_id) else {
             let depends_on = before;
-            tasks.push(Task { depends_on, ..task.clone() });
+            tasks.push(Task {
+                depends_on,
+                ..task.clone()
+            });
             origins.push(index);
             continue;
         };
@@ -95,7 +110,10 @@ pub(in crate::operators) fn unfolded<'a>(dag: &'a Dag, files: &DagFiles) -> Unfo
             origins.push(index);
         }
     }
-    let dag = Dag { tasks, ..dag.clone() };
+    let dag = Dag {
+        tasks,
+        ..dag.clone()
+    };
     Unfolded {
         dag: Cow::Owned(dag),
         origins: Some(origins),
@@ -108,7 +126,10 @@ fn tasks(of: &Task, parts: Vec<Part>) -> Vec<Task> {
     let id = |into: &str| TaskId::new(format!("{}.{into}", of.task_id));
     let made: BTreeSet<String> = parts.iter().map(|part| part.into.clone()).collect();
     let task = |part: Part| {
-        let needed = part.reads.iter().filter(|read| made.contains(*read) && **read != part.into);
+        let needed = part
+            .reads
+            .iter()
+            .filter(|read| made.contains(*read) && **read != part.into);
         Task {
             task_id: id(&part.into),
             operator: part.operator.to_owned(),

@@ -46,7 +46,10 @@ impl Operator for Pipeline {
             Err(problems) => return problems.into_iter().map(Flaw::from).collect(),
         };
         if tables.sources().is_empty() && tables.jobs().is_empty() {
-            let message = format!("the rule tables in `{}` name neither sources nor jobs", self.rules);
+            let message = format!(
+                "the rule tables in `{}` name neither sources nor jobs",
+                self.rules
+            );
             let flaw = Flaw::at("/rules", message);
             return vec![flaw.hint("files are in `pipeline_config.csv`, jobs in `main_pipeline_config.csv`; rules alone are for `clean`")];
         }
@@ -57,7 +60,10 @@ impl Operator for Pipeline {
                 flaws.push(flaw.hint("name the folder of the files in `pipeline_config.csv`, as `base_path: data/raw`"));
             }
             (Some(_), true) => {
-                let flaw = Flaw::at("/base_path", "there is no `pipeline_config.csv` whose files could be there");
+                let flaw = Flaw::at(
+                    "/base_path",
+                    "there is no `pipeline_config.csv` whose files could be there",
+                );
                 flaws.push(flaw.hint("add the file, or remove `base_path`"));
             }
             _ => {}
@@ -71,7 +77,9 @@ impl Operator for Pipeline {
             flaws.push(problem.into());
         }
         for part in parts::of(self, &tables) {
-            let told = Operators::all().find(part.operator).map(|kind| (kind.parse)(&part.with));
+            let told = Operators::all()
+                .find(part.operator)
+                .map(|kind| (kind.parse)(&part.with));
             let found = match told {
                 Some(Ok(operator)) => operator.check(dag, files),
                 Some(Err(flaws)) => flaws,

@@ -228,13 +228,7 @@ mod tests {
         let text = format!(
             "layer,job_typ,source,target,catalog_name,schema_name,ref_table,seq_no,is_active\n{lines}"
         );
-        let jobs = jobs::read(
-            "j",
-            &text,
-            None,
-            Compatibility::Corrected,
-            &mut problems,
-        );
+        let jobs = jobs::read("j", &text, None, Compatibility::Corrected, &mut problems);
         let flow = Flow::of(&jobs, &[], &mut problems);
         (flow, problems.0.iter().map(ToString::to_string).collect())
     }
@@ -256,7 +250,11 @@ mod tests {
         let merges: Vec<_> = flow.merges_of(pass).map(|merge| &*merge.into).collect();
         assert_eq!(merges, ["gold.g_a", "gold.g_b"]);
         assert!(flow.merges[0].dedup.is_some() && flow.merges[1].dedup.is_none());
-        for (name, kept) in [("a", "silver.s_a"), ("c_a", "silver.s_a"), ("g_b", "gold.g_b")] {
+        for (name, kept) in [
+            ("a", "silver.s_a"),
+            ("c_a", "silver.s_a"),
+            ("g_b", "gold.g_b"),
+        ] {
             assert_eq!(flow.kept(name), Some(kept));
         }
         assert_eq!(flow.kept("x"), None);

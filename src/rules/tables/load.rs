@@ -215,7 +215,10 @@ impl RuleTables {
     /// Full names of the tables that rules of `pass` refer to.
     pub fn related(&self, pass: &Pass) -> BTreeSet<String> {
         let name = pass.name(JobKind::Quality);
-        let rules = self.quality.iter().filter(|rule| name == Some(&*rule.table));
+        let rules = self
+            .quality
+            .iter()
+            .filter(|rule| name == Some(&*rule.table));
         let tables = rules.filter_map(|rule| match &rule.kind {
             Quality::Relationship { table, .. } => Some(table),
             _ => None,
