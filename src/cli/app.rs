@@ -8,8 +8,8 @@ use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
 use crate::dag::Version;
 use crate::engine::Handle;
-use crate::lake::{Models, Warehouse};
-use crate::operators::{Operators, sound_models};
+use crate::lake::{Graded, Models, Warehouse};
+use crate::operators::{Operators, made_from, sound_models};
 use crate::records::Records;
 use crate::store::Store;
 
@@ -92,6 +92,16 @@ impl App {
             records,
             Arc::new(models),
         ))
+    }
+
+    /// The grade of each mart of a DAG.
+    ///
+    /// # Errors
+    /// As [`App::warehouse`], and when what rules and tests said cannot be read.
+    pub fn grades(&self, dag: &str) -> Result<Vec<Graded>> {
+        let version = load_one(self, dag)?;
+        self.warehouse(dag)?
+            .grades(made_from(&version.dag, &version.files))
     }
 
     /// The sound models of a DAG.

@@ -98,7 +98,10 @@ pub async fn export(args: &Export, app: &App, printer: &mut Printer) -> Result<E
 
 async fn write_table(args: &Export, app: &App, out: &mut (dyn Write + Send)) -> Result<u64> {
     match Warehouse::is_layered(&args.table) {
-        true => app.warehouse(&args.dag)?.export(&args.table, out).await,
+        true => {
+            let warehouse = app.warehouse(&args.dag)?;
+            warehouse.export(&args.table, args.all, out).await
+        }
         false => {
             app.records(&args.dag)?
                 .export(&args.table, args.all, out)

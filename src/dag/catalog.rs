@@ -88,7 +88,7 @@ pub trait Catalog: Send + Sync {
     }
 }
 
-/// The operators of another catalog, which find nothing wrong with what they are told: for those who look at what a DAG has made, which
+/// The operators of another catalog, which are not asked what is wrong with what they are told: for those who look at what a DAG has made, which
 /// takes neither a sound definition nor the time to find out whether it is one.
 pub struct Unasked<'a>(pub &'a dyn Catalog);
 
@@ -97,8 +97,8 @@ impl Catalog for Unasked<'_> {
         self.0.operators()
     }
 
-    fn schema(&self, _operator: &str) -> Option<Value> {
-        None
+    fn schema(&self, operator: &str) -> Option<Value> {
+        self.0.schema(operator)
     }
 
     fn check(&self, _: &str, _: &Value, _: &Dag, _: &DagFiles) -> Vec<Flaw> {

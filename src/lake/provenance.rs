@@ -9,6 +9,9 @@ use super::types::instant;
 /// Suffix of the table beside another that has what was rejected.
 pub const QUARANTINE: &str = "_quarantine";
 
+/// The columns in whose order records were delivered.
+pub const ORDER: [&str; 4] = ["_loaded_at", "_file", "_line", "_hash"];
+
 /// Column of a table of unreadable records that says which delivery rejected them.
 pub(super) const DELIVERY: &str = "_delivery";
 

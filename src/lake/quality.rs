@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Lake;
 use super::kept_file::{self, unusable};
-use crate::base::Result;
+use super::{Lake, MadeOf};
+use crate::base::{Counts, Result};
 
 /// Runs of a table that are kept.
 const MOST_RUNS: usize = 30;
@@ -33,6 +33,9 @@ pub struct KeptRule {
     pub failed: u64,
     /// `pass`, `pass_with_rows`, `fail` or `not_applicable`.
     pub status: String,
+    /// Whether its failure stops what reads the table, as it has no record to reject.
+    #[serde(default)]
+    pub stops: bool,
 }
 
 /// What all rules of a table said in one run.
@@ -44,6 +47,12 @@ pub struct RuleRun {
     pub run_id: String,
     /// The rules, in the order in which they are applied.
     pub rules: Vec<KeptRule>,
+    /// What became of the records.
+    #[serde(default)]
+    pub counts: Counts,
+    /// What the rows were made of, where the same makes the same again.
+    #[serde(default)]
+    pub made_of: Option<MadeOf>,
 }
 
 impl KeptRule {

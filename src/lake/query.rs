@@ -51,11 +51,17 @@ impl Warehouse {
         Ok(Rows { frame })
     }
 
-    /// Writes a table as CSV in the order of its key. Gives the number of rows.
+    /// Writes a table as CSV in the order of its key; with `all`, Galen's own columns too, whose names start with `_`. Gives the number of
+    /// rows.
     ///
     /// # Errors
     /// When there is no such table; when `out` cannot be written.
-    pub async fn export(&self, full_name: &str, out: &mut (dyn Write + Send)) -> Result<u64> {
+    pub async fn export(
+        &self,
+        full_name: &str,
+        all: bool,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64> {
         let model = self.models.get(full_name);
         let mut key = model
             .map(|model| model.header.unique_key.clone())
@@ -64,12 +70,23 @@ impl Warehouse {
             key.push("version".to_owned());
         }
         let table = quoted(full_name);
-        if key.is_empty() {
-            let all = self.query(&format!("SELECT * FROM {table}"), None).await?;
-            key = all.columns();
+        let rows = self.query(&format!("SELECT * FROM {table}"), None).await?;
+        let mut columns = rows.columns();
+        if !all {
+            columns.retain(|name| !name.starts_with('_'));
         }
-        let order: Vec<String> = key.iter().map(|name| quote(name)).collect();
-        let sql = format!("SELECT * FROM {table} ORDER BY {}", order.join(", "));
+        if key.is_empty() {
+            key.clone_from(&columns);
+        }
+        let list = |names: &[String]| {
+            let names: Vec<String> = names.iter().map(|name| quote(name)).collect();
+            names.join(", ")
+        };
+        let sql = format!(
+            "SELECT {} FROM {table} ORDER BY {}",
+            list(&columns),
+            list(&key)
+        );
         self.query(&sql, None).await?.write(Format::Csv, out).await
     }
 

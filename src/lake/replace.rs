@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
-use deltalake::kernel::transaction::CommitProperties;
 
-use super::Warehouse;
-use super::build::write::{kept, overwrite};
+use super::build::write::{Care, care, kept, overwrite};
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::delta;
 use super::incoming::Incoming;
 use super::lock::TableLock;
 use super::types::kept_schema;
+use super::{MadeOf, Warehouse};
 use crate::base::{Error, Result};
 use crate::db::quote;
 
@@ -60,7 +59,7 @@ impl Warehouse {
 
     /// Puts `rows` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break off the
     /// table stays. Of rows with equal values in `latest.0`, none of them null, the one with the greatest value in column `latest.1`
-    /// is kept; that column is not. Whoever calls this holds the lock of the table, or of one that stands for it.
+    /// is kept; that column is not. The commit says what the rows are `made_of`. Whoever calls this holds the lock of the table, or of one that stands for it.
     ///
     /// # Errors
     /// When the rows break off or the table cannot be written.
@@ -70,6 +69,7 @@ impl Warehouse {
         rows: Incoming,
         latest: Option<(&[String], &str)>,
         partition_by: &[String],
+        made_of: Option<MadeOf>,
     ) -> Result<Replaced> {
         let (layer, table) = full_name.split_once('.').unwrap_or_default();
         let compute = Compute::new(&self.settings, Joins::Fast)?;
@@ -99,17 +99,31 @@ impl Warehouse {
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let frame = kept(frame, &schema)?;
         let target = (layer, table);
-        let properties = CommitProperties::default();
         let (version, rows) = overwrite(
             &self.lake,
             target,
             frame,
             &compute,
             partition_by,
-            properties,
+            MadeOf::commit(made_of),
         )
         .await?;
         Ok(Replaced { version, rows })
+    }
+
+    /// Looks after the files of a table, if it is there; `changed`: whether rows were written. Whoever calls this holds the lock of the
+    /// table, or of one that stands for it.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn care(&self, full_name: &str, wanted: Care<'_>, changed: bool) -> Result<()> {
+        let target = full_name.split_once('.').unwrap_or_default();
+        let cares = wanted.optimize || wanted.vacuum.is_some();
+        if !cares || self.lake.open(target.0, target.1).await?.is_none() {
+            return Ok(());
+        }
+        let compute = Compute::new(&self.settings, Joins::Fast)?;
+        care(&self.lake, target, wanted, changed, &compute).await
     }
 
     /// The rows of a query, counted.

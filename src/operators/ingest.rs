@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
@@ -12,11 +13,14 @@ use serde_json::{Map, json};
 use tokio::sync::mpsc;
 
 use super::blocking::{blocking, joined};
+use super::care::care;
 use super::carrier::Carrier;
 use super::fetch::{Fetched, fetch};
+use super::period::Period;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::base::{Counts, Digest, Error, Result, TextBatch, nearest, sha256};
 use crate::dag::{Dag, DagFiles, Flaw};
+use crate::lake::{QUARANTINE, Warehouse};
 use crate::records::{Delivery, Window};
 use crate::sources::{Layout, Partition, Reader, Source, find_files};
 
@@ -41,6 +45,11 @@ pub struct Ingest {
     /// Whether it is fine that there is no file.
     #[serde(default)]
     optional: bool,
+    /// Whether small files of the Delta table are put together when records landed.
+    #[serde(default)]
+    optimize: bool,
+    /// Files that no version of the Delta table younger than this needs are deleted, as `7d`; none are when absent.
+    vacuum: Option<Period>,
 }
 
 #[async_trait]
@@ -57,6 +66,17 @@ impl Operator for Ingest {
             flaws.push(flaw.hint(
                 "records land as they came; let a `clean` task with a `stage` job or a `UNIQUE` rule find repetitions",
             ));
+        }
+        let cares = [
+            ("/optimize", self.optimize),
+            ("/vacuum", self.vacuum.is_some()),
+        ];
+        for (pointer, _) in cares.into_iter().filter(|(_, given)| *given) {
+            if !self.into.contains('.') {
+                let message =
+                    "staging tables are kept in a database, which has no files to look after";
+                flaws.push(Flaw::at(pointer, message).hint("remove it"));
+            }
         }
         if let Some(Err(message)) = self.partition.as_ref().map(Partition::check) {
             flaws.push(Flaw::at("/partition/format", message));
@@ -89,6 +109,10 @@ impl Operator for Ingest {
             };
             total += load.run(fetched).await?;
         }
+        if self.optimize || self.vacuum.is_some() {
+            let changed = total.inserted + total.quarantined > 0;
+            self.care(context, changed).await?;
+        }
         let outputs = json!({"files": files.len(), "records": total.read});
         Ok(Verdict::Done(Outcome {
             counts: total,
@@ -96,6 +120,20 @@ impl Operator for Ingest {
             outputs: outputs.as_object().cloned().unwrap_or_else(Map::new),
             ..Outcome::default()
         }))
+    }
+}
+
+impl Ingest {
+    /// Looks after the files of the table and of the one beside it.
+    async fn care(&self, context: &TaskContext, changed: bool) -> Result<()> {
+        let (settings, records) = (context.settings.clone(), context.records.clone());
+        let warehouse = Warehouse::new(settings, records, Arc::default());
+        let _lock = warehouse.lock(&self.into).await?;
+        for table in [self.into.clone(), format!("{}{QUARANTINE}", self.into)] {
+            let wanted = care(self.optimize, self.vacuum);
+            warehouse.care(&table, wanted, changed).await?;
+        }
+        Ok(())
     }
 }
 

@@ -8,8 +8,10 @@ use super::clean::Clean;
 use super::generate::Generate;
 use super::http::Http;
 use super::ingest::Ingest;
+use super::merge::Merge;
 use super::models::{self, Models};
 use super::noop::Noop;
+use super::pipeline::{self, Pipeline};
 use super::process::Process;
 use super::publish::Publish;
 use super::shell::Shell;
@@ -83,8 +85,10 @@ const ALL: &[Kind] = &[
     Kind::of::<Generate>("generate"),
     Kind::of::<Http>("http"),
     Kind::of::<Ingest>("ingest"),
+    Kind::of::<Merge>("merge"),
     Kind::of::<Models>("models"),
     Kind::of::<Noop>("noop"),
+    Kind::of::<Pipeline>("pipeline"),
     Kind::of::<Process>("process"),
     Kind::of::<Publish>("publish"),
     Kind::of::<Shell>("shell"),
@@ -123,15 +127,20 @@ impl Catalog for Operators {
 
     fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
         match self.find(operator).map(|kind| (kind.parse)(with)) {
-            Some(Ok(operator)) => operator.check(dag, files),
+            Some(Ok(operator)) => operator.check(&pipeline::unfolded(dag, files).dag, files),
             Some(Err(flaws)) => flaws,
             None => Vec::new(),
         }
     }
 
     fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
-        let mut flaws = order::check(dag, files);
-        flaws.extend(models::expand(dag, files));
+        let unfolded = pipeline::unfolded(dag, files);
+        let mut whole = unfolded.dag.clone().into_owned();
+        let mut flaws = order::check(&whole, files);
+        flaws.extend(models::expand(&mut whole, files));
+        let flaws = flaws.into_iter().map(|flaw| unfolded.told(flaw));
+        let flaws = unfolded.flaws.iter().cloned().chain(flaws).collect();
+        *dag = whole;
         flaws
     }
 }

@@ -4,6 +4,7 @@
 //! the kinds. Does not belong here: when or whether a task runs, and its state.
 
 mod blocking;
+mod care;
 mod carrier;
 mod child;
 mod clean;
@@ -14,11 +15,14 @@ mod group;
 mod http;
 mod ingest;
 mod kind;
+mod made_from;
+mod merge;
 mod models;
 mod noop;
 mod order;
 mod outcome;
 mod period;
+mod pipeline;
 mod process;
 mod publish;
 mod shell;
@@ -27,5 +31,6 @@ mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};
+pub use made_from::made_from;
 pub use models::{FULL_REFRESH, sound_models};
 pub use outcome::{Outcome, TaskError, Verdict};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datafusion::arrow::datatypes::SchemaRef;
 use serde_json::Value;
 
 use super::clean::{self, Clean};
@@ -16,10 +17,11 @@ pub(super) fn check(dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
     if writers.is_empty() {
         return Vec::new();
     }
+    let known = known_columns(dag, files);
     let mut flaws = Vec::new();
     for (index, task) in dag.tasks.iter().enumerate() {
         let before = ancestors(dag, task);
-        for table in reads(task, dag, files) {
+        for table in reads(task, dag, files, &known) {
             let missing = writers.get(&table).into_iter().flatten();
             for writer in missing.filter(|id| !before.contains(*id) && **id != task.task_id) {
                 let message = format!(
@@ -34,11 +36,12 @@ pub(super) fn check(dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
     flaws
 }
 
-/// The tables that `ingest` and `clean` tasks write, each with its tasks.
+/// The tables that `ingest`, `clean` and `merge` tasks write, each with its tasks.
 fn writers(dag: &Dag) -> BTreeMap<String, Vec<TaskId>> {
     let mut writers: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
     let tasks = dag.tasks.iter();
-    for task in tasks.filter(|task| ["ingest", "clean"].contains(&task.operator.as_str())) {
+    for task in tasks.filter(|task| ["ingest", "clean", "merge"].contains(&task.operator.as_str()))
+    {
         let into = task.with.get("into").and_then(Value::as_str);
         let Some(into) = into.filter(|into| into.contains('.')) else {
             continue;
@@ -51,15 +54,23 @@ fn writers(dag: &Dag) -> BTreeMap<String, Vec<TaskId>> {
 }
 
 /// Full names of the tables that a task reads.
-fn reads(task: &Task, dag: &Dag, files: &DagFiles) -> BTreeSet<String> {
+fn reads(
+    task: &Task,
+    dag: &Dag,
+    files: &DagFiles,
+    known: &BTreeMap<String, SchemaRef>,
+) -> BTreeSet<String> {
     match task.operator.as_str() {
         "clean" => {
             let Ok(clean) = serde_json::from_value::<Clean>(task.with.clone()) else {
                 return BTreeSet::new();
             };
-            let known = known_columns(dag, files);
-            let parents = clean::parent_tables(&clean, dag, files, &known);
+            let parents = clean::parent_tables(&clean, dag, files, known);
             parents.into_iter().chain([clean.from]).collect()
+        }
+        "merge" => {
+            let from = task.with.get("from").and_then(Value::as_str);
+            from.map(str::to_owned).into_iter().collect()
         }
         "models" => model_reads(task, dag, files),
         _ => BTreeSet::new(),

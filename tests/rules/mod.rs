@@ -3,5 +3,6 @@
 mod apply;
 mod mistakes;
 mod original;
+mod pipeline;
 mod random;
 mod tables;

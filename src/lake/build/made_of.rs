@@ -1,4 +1,4 @@
-//! What the rows of a `table` model were made of, so that the same rows are not made twice.
+//! What the rows of a `table` model are made of.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,12 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use deltalake::DeltaTable;
-use deltalake::kernel::Transaction;
-use deltalake::kernel::transaction::CommitProperties;
 
 use super::Building;
-use crate::base::{Result, sha256};
-use crate::lake::Warehouse;
-use crate::lake::error::{delta, planning};
+use crate::base::Result;
+use crate::lake::error::planning;
 use crate::lake::model::{Materialized, Model, OP};
-
-/// Under this name the log of a table says what its newest rows were made of.
-const APPLICATION: &str = "galen.made_of";
-/// What stands there when nobody can say.
-const UNKNOWN: i64 = 0;
+use crate::lake::{MadeOf, Warehouse};
 
 impl Warehouse {
     /// A number for the text of a `table` model and the exact versions of the tables it reads. `None` where operational tables, which have
@@ -26,11 +19,11 @@ impl Warehouse {
     ///
     /// # Errors
     /// When the log of a table cannot be read.
-    pub(super) async fn made_of(&self, model: &Model) -> Result<Option<i64>> {
+    pub(super) async fn made_of_model(&self, model: &Model) -> Result<Option<MadeOf>> {
         if model.header.materialized != Materialized::Table {
             return Ok(None);
         }
-        let mut parts = BTreeSet::new();
+        let mut parts = BTreeSet::from([format!("model\n{}", model.sql)]);
         let mut seen = BTreeSet::new();
         let mut queue: Vec<String> = model.reads().collect();
         while let Some(name) = queue.pop() {
@@ -47,20 +40,12 @@ impl Warehouse {
                 queue.extend(view.reads());
                 continue;
             }
-            let Some(stored) = self.lake.open(schema, table).await? else {
+            let Some(version) = self.lake.version_text(schema, table).await? else {
                 return Ok(None);
             };
-            // a table that was deleted and made again counts its versions from 0, under another id
-            let id = stored.snapshot().map_err(delta)?.metadata().id();
-            parts.insert(format!("{name}\n{id}\n{:?}", stored.version()));
+            parts.insert(version);
         }
-        // another version of Galen may compute other rows
-        let own = format!("{}\n{}", env!("CARGO_PKG_VERSION"), model.sql);
-        let all: Vec<String> = std::iter::once(own).chain(parts).collect();
-        let digest = sha256(all.join("\n\n")).to_string();
-        Ok(digest
-            .get(..15)
-            .and_then(|start| i64::from_str_radix(start, 16).ok()))
+        Ok(MadeOf::parts(parts))
     }
 }
 
@@ -70,24 +55,11 @@ impl Building<'_> {
         let Some(now) = self.made_of.filter(|_| !self.request.full_refresh) else {
             return Ok(false);
         };
-        let log = stored.log_store();
-        let snapshot = stored.snapshot().map_err(delta)?;
-        let then = snapshot
-            .transaction_version(log.as_ref(), APPLICATION)
-            .await
-            .map_err(delta)?;
-        if then != Some(now) {
+        if !now.made(stored).await? {
             return Ok(false);
         }
         let plan = self.query("NULL").await?.into_unoptimized_plan();
         same_every_time(&plan).map_err(planning)
-    }
-
-    /// What a commit says of its rows.
-    pub(super) fn commit(&self) -> CommitProperties {
-        let made_of = self.made_of.unwrap_or(UNKNOWN);
-        CommitProperties::default()
-            .with_application_transaction(Transaction::new(APPLICATION, made_of))
     }
 }
 

@@ -12,13 +12,14 @@ use super::write::kept;
 use super::{Building, Built};
 use crate::base::{Counts, Error, Result};
 use crate::db::quote;
+use crate::lake::MadeOf;
 use crate::lake::compute::ASIDE;
 use crate::lake::error::delta;
 use crate::lake::types::kept_schema;
 use crate::lake::warehouse::{numbers, provider};
 
 pub(super) const SOURCE: &str = "source";
-pub(super) const TARGET: &str = "target";
+pub(in crate::lake) const TARGET: &str = "target";
 
 impl Building<'_> {
     /// Merges new and changed rows; a row that is as it was is not written.
@@ -122,7 +123,7 @@ impl Building<'_> {
             .with_source_alias(SOURCE)
             .with_target_alias(TARGET)
             .with_session_state(Arc::new(self.compute.state()))
-            .with_commit_properties(self.commit())
+            .with_commit_properties(MadeOf::commit(self.made_of))
     }
 
     /// The columns of the staged rows, which must be those of the table but for its `own`.
@@ -221,7 +222,7 @@ pub(super) fn of(side: &str, name: &str) -> Expr {
 }
 
 /// That the rows `a` and `b` have the same key.
-pub(super) fn same_key(key: &[String], a: &str, b: &str) -> String {
+pub(in crate::lake) fn same_key(key: &[String], a: &str, b: &str) -> String {
     let parts: Vec<String> = key
         .iter()
         .map(|name| format!("{a}.{0} = {b}.{0}", quote(name)))

@@ -1,11 +1,11 @@
 //! Building a model: its rows computed and kept, as its header says.
 
-mod aside;
+pub(super) mod aside;
 mod covered;
 mod dead_ends;
 mod history;
 mod made_of;
-mod merge;
+pub(super) mod merge;
 mod since;
 pub(super) mod write;
 
@@ -24,7 +24,7 @@ use super::error::is_exhausted;
 use super::model::{Materialized, Model, render_since};
 use super::types::kept_schema;
 use super::warehouse::{numbers, provider};
-use super::{Lake, Warehouse};
+use super::{Lake, MadeOf, Warehouse};
 use crate::base::{Counts, Error, Result};
 
 /// How a model is to be built.
@@ -73,7 +73,7 @@ struct Building<'a> {
     compute: Compute,
     request: Request,
     /// What the rows of a `table` are made of, where that can be said.
-    made_of: Option<i64>,
+    made_of: Option<MadeOf>,
 }
 
 impl Warehouse {
@@ -98,7 +98,7 @@ impl Warehouse {
             lake: &self.lake,
             model,
             // before the tables are opened: what changes in between is seen by the next build
-            made_of: self.made_of(model).await?,
+            made_of: self.made_of_model(model).await?,
             compute: self.session_with(&model.reads, None, joins).await?,
             request,
         };

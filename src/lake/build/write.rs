@@ -1,6 +1,7 @@
 //! Writing a whole Delta table, and keeping its files in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -16,9 +17,9 @@ use futures::TryStreamExt;
 
 use super::Building;
 use crate::base::{Error, Result};
-use crate::lake::Lake;
 use crate::lake::compute::Compute;
 use crate::lake::error::{delta, planning};
+use crate::lake::{Lake, MadeOf};
 
 /// The rows of `frame` with the types of `schema`, whose columns are the frame's.
 pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
@@ -74,18 +75,67 @@ pub(in crate::lake) async fn overwrite(
     Ok((written.version().unwrap_or(0), rows.unwrap_or(0)))
 }
 
+/// How the files of a table are looked after.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Care<'a> {
+    /// Whether small files are put together when rows were written.
+    pub optimize: bool,
+    /// Columns by which rows are laid out in files; none: as they come.
+    pub zorder_by: &'a [String],
+    /// Files that no version younger than this needs are deleted.
+    pub vacuum: Option<Duration>,
+}
+
+/// Lays out and clears away the files of a table, given by layer and name. `changed`: whether rows were written.
+pub(in crate::lake) async fn care(
+    lake: &Lake,
+    (layer, name): (&str, &str),
+    care: Care<'_>,
+    changed: bool,
+    compute: &Compute,
+) -> Result<()> {
+    let open = async || {
+        let table = lake.open(layer, name).await?;
+        table.ok_or_else(|| Error::new("a table is gone that was just written").transient())
+    };
+    if changed && (care.optimize || !care.zorder_by.is_empty()) {
+        let kind = match care.zorder_by {
+            [] => OptimizeType::Compact,
+            columns => OptimizeType::ZOrder(columns.to_vec()),
+        };
+        open()
+            .await?
+            .optimize()
+            .with_type(kind)
+            .with_session_state(Arc::new(compute.state()))
+            .await
+            .map_err(delta)?;
+    }
+    if let Some(retention) = care.vacuum {
+        let retention = TimeDelta::from_std(retention)
+            .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
+        open()
+            .await?
+            .vacuum()
+            .with_retention_period(retention)
+            .with_enforce_retention_duration(false)
+            .with_mode(VacuumMode::Full)
+            .await
+            .map_err(delta)?;
+    }
+    Ok(())
+}
+
 impl Building<'_> {
     /// Puts the rows of `frame` in the place of the model's.
     pub(super) async fn overwrite(&self, frame: DataFrame) -> Result<(u64, u64)> {
-        let target = (self.model.layer.as_str(), self.model.name.as_str());
-        let partition_by = &self.model.header.partition_by;
         overwrite(
             self.lake,
-            target,
+            self.target(),
             frame,
             &self.compute,
-            partition_by,
-            self.commit(),
+            &self.model.header.partition_by,
+            MadeOf::commit(self.made_of),
         )
         .await
     }
@@ -93,36 +143,15 @@ impl Building<'_> {
     /// Lays out and clears away files, as the header says. `changed`: whether rows were written.
     pub(super) async fn care(&self, changed: bool) -> Result<()> {
         let header = &self.model.header;
-        let (layer, name) = (&self.model.layer, &self.model.name);
-        let open = async || {
-            let table = self.lake.open(layer, name).await?;
-            table.ok_or_else(|| Error::new("a table is gone that was just written").transient())
+        let wanted = Care {
+            optimize: header.optimize,
+            zorder_by: &header.zorder_by,
+            vacuum: header.vacuum,
         };
-        if changed && (header.optimize || !header.zorder_by.is_empty()) {
-            let kind = match header.zorder_by.is_empty() {
-                true => OptimizeType::Compact,
-                false => OptimizeType::ZOrder(header.zorder_by.clone()),
-            };
-            open()
-                .await?
-                .optimize()
-                .with_type(kind)
-                .with_session_state(Arc::new(self.compute.state()))
-                .await
-                .map_err(delta)?;
-        }
-        if let Some(retention) = header.vacuum {
-            let retention = TimeDelta::from_std(retention)
-                .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
-            open()
-                .await?
-                .vacuum()
-                .with_retention_period(retention)
-                .with_enforce_retention_duration(false)
-                .with_mode(VacuumMode::Full)
-                .await
-                .map_err(delta)?;
-        }
-        Ok(())
+        care(self.lake, self.target(), wanted, changed, &self.compute).await
+    }
+
+    fn target(&self) -> (&str, &str) {
+        (&self.model.layer, &self.model.name)
     }
 }

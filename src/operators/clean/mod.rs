@@ -17,19 +17,22 @@ use serde_json::json;
 use self::prepared::Prepared;
 use self::work::Work;
 use super::blocking::blocking;
+use super::care::care;
+use super::period::Period;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
 use crate::base::{Counts, Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::lake::{self, LAYERS, QUARANTINE, Warehouse, incoming};
-use crate::rules::tables::Compatibility;
+use crate::db::quote;
+use crate::lake::{self, LAYERS, MadeOf, QUARANTINE, RuleRun, Warehouse, incoming};
+use crate::rules::tables::{Cleaning, Compatibility};
 
 pub(super) use self::parents::tables as parent_tables;
-pub(super) use self::prepared::made;
+pub(super) use self::prepared::{cleans, made, merges};
 
 /// Cleanses, standardizes and judges the records of a Delta table by the rule tables (CSV) of a folder, and puts what passes in the place
 /// of another table, with the types that the rules give. Records that break a rule of severity `error` go to the table beside it,
-/// whose name ends with `_quarantine`, with all their reasons. Each run does the whole table anew, in bounded memory; readers see the
-/// old table or the new one.
+/// whose name ends with `_quarantine`, with all their reasons. A run does the whole table anew, in bounded memory, unless records and rules are
+/// as they were; readers see the old table or the new one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clean {
@@ -45,6 +48,11 @@ pub struct Clean {
     /// Columns by which the files of the table are kept apart.
     #[serde(default)]
     pub(super) partition_by: Vec<String>,
+    /// Whether small files of the tables are put together when rows were written.
+    #[serde(default)]
+    pub(super) optimize: bool,
+    /// Files that no version of the tables younger than this needs are deleted, as `7d`; none are when absent.
+    pub(super) vacuum: Option<Period>,
 }
 
 #[async_trait]
@@ -87,6 +95,11 @@ impl Clean {
             .map_or(&self.from, |(_, name)| name)
     }
 
+    /// The folder of rule tables, as paths of files begin with it.
+    pub(super) fn folder(&self) -> &str {
+        self.rules.trim_start_matches("./")
+    }
+
     fn quarantine(&self) -> String {
         format!("{}{QUARANTINE}", self.into)
     }
@@ -99,6 +112,14 @@ impl Clean {
         let _lock = warehouse.lock(&self.into).await?;
         let stored = warehouse.stored_columns(&self.from).await?;
         let mut prepared = Prepared::new(self, &context.files, &stored)?;
+        let made_of = self
+            .made_of(&prepared.cleaning, context, &warehouse)
+            .await?;
+        if let Some(of) = made_of
+            && let Some(outcome) = self.as_it_was(of, context, &warehouse).await?
+        {
+            return Ok(outcome);
+        }
         let known = parents::known(&prepared.cleaning, self, &context.dag, &warehouse).await?;
         if prepared.cleaning.needs_survey() {
             let mut chunks = warehouse
@@ -124,8 +145,8 @@ impl Clean {
         // what fails first tells why; the work only that nobody listens
         let (aside, replaced, work) = tokio::try_join!(
             biased;
-            warehouse.replace(&quarantine, rejected_rows, None, &[]),
-            warehouse.replace(&self.into, passed_rows, latest, &self.partition_by),
+            warehouse.replace(&quarantine, rejected_rows, None, &[], made_of),
+            warehouse.replace(&self.into, passed_rows, latest, &self.partition_by, made_of),
             Work::new(prepared, known).run(chunks, passed, rejected),
         )?;
         let told = work.counts();
@@ -146,16 +167,102 @@ impl Clean {
         let cleaning = work.cleaning();
         let mut statuses = cleaning.statuses(work.seen(), context.clock.now());
         statuses.extend(outcome::ask(cleaning, &warehouse, replaced.rows).await?);
-        outcome::keep(self, cleaning, &statuses, context, warehouse.lake())?;
+        let run = RuleRun {
+            at: context.clock.now(),
+            run_id: context.run_id.to_string(),
+            rules: outcome::tell(cleaning, &statuses, context),
+            counts,
+            made_of,
+        };
+        warehouse.lake().keep_rules(&self.into, run)?;
         outcome::stop(cleaning, &statuses)?;
-        Ok(Outcome {
+        self.care(&warehouse, true).await?;
+        Ok(self.outcome(counts, replaced.rows))
+    }
+
+    /// What the tables are made of: records, rules, and the tables that rules refer to. `None` when the rules ask for more.
+    async fn made_of(
+        &self,
+        cleaning: &Cleaning,
+        context: &TaskContext,
+        warehouse: &Warehouse,
+    ) -> Result<Option<MadeOf>> {
+        if cleaning.looks_beyond() {
+            return Ok(None);
+        }
+        let rules = self.tables(&context.files).map_err(first)?;
+        let mut texts = rules.deciding(self.table(), self.folder(), context.files.iter());
+        let own = json!([self.from, self.into, self.compatibility, self.partition_by]);
+        texts.push(own.to_string());
+        let mut tables = parents::names(cleaning, self, &context.dag);
+        tables.insert(self.from.clone());
+        let tables: Vec<String> = tables.into_iter().collect();
+        warehouse.made_of(texts, &tables).await
+    }
+
+    /// Leaves both tables as they are when they are made `of` this.
+    async fn as_it_was(
+        &self,
+        of: MadeOf,
+        context: &TaskContext,
+        warehouse: &Warehouse,
+    ) -> Result<Option<Outcome>> {
+        for table in [&self.into, &self.quarantine()] {
+            if !warehouse.is_made(table, of).await? {
+                return Ok(None);
+            }
+        }
+        let runs = warehouse.lake().kept_rules(&self.into)?;
+        // what the rules said is told again, unless a crash came before it was kept
+        let Some(last) = runs
+            .into_iter()
+            .last()
+            .filter(|last| last.made_of == Some(of))
+        else {
+            return Ok(None);
+        };
+        let then = last.counts;
+        let counts = Counts {
+            inserted: 0,
+            updated: 0,
+            unchanged: then.inserted + then.updated + then.unchanged,
+            ..then
+        };
+        let fields = json!({"from": self.from, "into": self.into, "counts": counts});
+        context
+            .log
+            .info("records and rules are as they were", fields);
+        let run = RuleRun {
+            at: context.clock.now(),
+            run_id: context.run_id.to_string(),
+            counts,
+            ..last
+        };
+        warehouse.lake().keep_rules(&self.into, run)?;
+        let name: Vec<String> = self.into.split('.').map(quote).collect();
+        let sql = format!("SELECT 1 FROM {}", name.join("."));
+        let rows = warehouse.count_rows_of(&sql).await?;
+        self.care(warehouse, false).await?;
+        Ok(Some(self.outcome(counts, rows)))
+    }
+
+    /// Looks after the files of both tables.
+    async fn care(&self, warehouse: &Warehouse, changed: bool) -> Result<()> {
+        for table in [&self.into, &self.quarantine()] {
+            warehouse
+                .care(table, care(self.optimize, self.vacuum), changed)
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, counts: Counts, rows: u64) -> Outcome {
+        Outcome {
             counts,
             tables: [(self.into.clone(), counts)].into(),
-            outputs: [("rows".to_owned(), json!(replaced.rows))]
-                .into_iter()
-                .collect(),
+            outputs: [("rows".to_owned(), json!(rows))].into_iter().collect(),
             ..Outcome::default()
-        })
+        }
     }
 }
 
@@ -164,7 +271,8 @@ async fn next(chunks: &mut crate::lake::Batches) -> Result<Option<crate::lake::R
     chunks.try_next().await.map_err(crate::lake::read_error)
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// Whether `name` can be that of a table which tasks write, with its layer.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let good = name.split_once('.').is_some_and(|(layer, table)| {
         LAYERS.contains(&layer)

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Clean;
 use crate::base::{Error, Result};
-use crate::lake::{KeptRule, Lake, RuleRun, Warehouse};
+use crate::lake::{KeptRule, Warehouse};
 use crate::operators::TaskContext;
 use crate::rules::tables::{Cleaning, RuleOutcome, Severity, Status};
 
@@ -24,14 +23,12 @@ pub(super) async fn ask(
     Ok(statuses)
 }
 
-/// Logs and keeps what the rules said.
-pub(super) fn keep(
-    clean: &Clean,
+/// Logs what the rules said, and gives it to be kept.
+pub(super) fn tell(
     cleaning: &Cleaning,
     statuses: &[Status],
     context: &TaskContext,
-    lake: &Lake,
-) -> Result<()> {
+) -> Vec<KeptRule> {
     let mut rules = Vec::new();
     for status in statuses {
         let rule = &cleaning.rules()[status.rule];
@@ -45,6 +42,7 @@ pub(super) fn keep(
             checked: status.checked,
             failed: status.failed,
             status: word(&json!(status.outcome)),
+            stops: stops(cleaning, status),
         };
         let fields = json!({
             "rule": kept.place, "kind": kept.kind, "columns": kept.columns, "status": kept.status, "checked": kept.checked,
@@ -57,32 +55,25 @@ pub(super) fn keep(
         }
         rules.push(kept);
     }
-    let run = RuleRun {
-        at: context.clock.now(),
-        run_id: context.run_id.to_string(),
-        rules,
-    };
-    lake.keep_rules(&clean.into, run)
+    rules
 }
 
 /// A query of severity `error` that finds too many rows stops what comes after: unlike other rules it has no record to reject.
+fn stops(cleaning: &Cleaning, status: &Status) -> bool {
+    let mut queries = cleaning.queries().into_iter();
+    status.outcome == RuleOutcome::Fail
+        && cleaning.rules()[status.rule].severity == Severity::Error
+        && queries.any(|query| query.rule == status.rule)
+}
+
+/// The error of the first rule that stops what comes after.
 pub(super) fn stop(cleaning: &Cleaning, statuses: &[Status]) -> Result<()> {
-    for query in cleaning.queries() {
-        let rule = &cleaning.rules()[query.rule];
-        let failed = statuses.iter().find(|status| {
-            status.rule == query.rule
-                && status.outcome == RuleOutcome::Fail
-                && rule.severity == Severity::Error
-        });
-        if let Some(failed) = failed {
-            return Err(Error::new(format!(
-                "{}: the query finds {} rows",
-                rule.place, failed.failed
-            ))
-            .hint("`severity` `warn` lets the run go on"));
-        }
-    }
-    Ok(())
+    let Some(failed) = statuses.iter().find(|status| stops(cleaning, status)) else {
+        return Ok(());
+    };
+    let place = &cleaning.rules()[failed.rule].place;
+    let message = format!("{place}: the query finds {} rows", failed.failed);
+    Err(Error::new(message).hint("`severity` `warn` lets the run go on"))
 }
 
 fn word(value: &Value) -> String {

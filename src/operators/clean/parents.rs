@@ -1,11 +1,11 @@
 //! The tables that rules of relationship refer to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use polars::prelude::{Column, DataFrame, DataType};
 
-use super::prepared::{Prepared, cleans};
+use super::prepared::{Prepared, cleans, merges};
 use super::{Clean, next};
 use crate::base::{Error, Problem, Result};
 use crate::dag::{Dag, DagFiles};
@@ -13,8 +13,8 @@ use crate::db::quote;
 use crate::lake::{Warehouse, texts_of};
 use crate::rules::tables::{Cleaning, Known, Parent};
 
-/// The full name of the table that a rule names: a name with a layer as it is, any other that of the task which cleans it, or else the
-/// table of that name in the layer of `clean`.
+/// The full name of the table that a rule names: a name with a layer as it is, any other that of the task which cleans it, or else what
+/// jobs and sources say, or the table of that name in the layer of `clean`.
 fn full_name(parent: &Parent, clean: &Clean, dag: &Dag) -> String {
     let table = parent.table.as_str();
     if table.contains('.') {
@@ -24,13 +24,22 @@ fn full_name(parent: &Parent, clean: &Clean, dag: &Dag) -> String {
     let cleaned = cleans(dag);
     let found = cleaned.iter().find(|other| bare(&other.into));
     let found = found.or_else(|| cleaned.iter().find(|other| bare(&other.from)));
-    match found {
-        Some(other) => other.into.clone(),
-        None => {
+    match (found, &parent.kept) {
+        (Some(other), _) => other.into.clone(),
+        (None, Some(kept)) => kept.clone(),
+        (None, None) => {
             let layer = clean.into.split_once('.').map_or("", |(layer, _)| layer);
             format!("{layer}.{table}")
         }
     }
+}
+
+/// Full names of the tables that rules of `clean` refer to, once each.
+pub(super) fn names(cleaning: &Cleaning, clean: &Clean, dag: &Dag) -> BTreeSet<String> {
+    let parents = cleaning.parents().iter();
+    parents
+        .map(|parent| full_name(parent, clean, dag))
+        .collect()
 }
 
 /// Full names of the tables that rules of `clean` refer to; none while the columns that it cleans are unknown.
@@ -39,16 +48,13 @@ pub(in crate::operators) fn tables(
     dag: &Dag,
     files: &DagFiles,
     known: &BTreeMap<String, SchemaRef>,
-) -> Vec<String> {
+) -> BTreeSet<String> {
     let prepared = known
         .get(&clean.from)
         .and_then(|columns| Prepared::new(clean, files, columns).ok());
-    let parents = prepared
-        .iter()
-        .flat_map(|prepared| prepared.cleaning.parents());
-    parents
-        .map(|parent| full_name(parent, clean, dag))
-        .collect()
+    prepared
+        .map(|prepared| names(&prepared.cleaning, clean, dag))
+        .unwrap_or_default()
 }
 
 /// What is wrong with the tables and columns that rules refer to. Of a table that only a run will make the columns are not held against
@@ -66,7 +72,8 @@ pub(super) fn check(
         match known.get(&full_name) {
             Some(columns) => Some(columns.fields().iter().map(|f| f.name().clone()).collect()),
             None => {
-                let made = cleans(dag).iter().any(|other| other.into == full_name);
+                let cleaned = cleans(dag).iter().any(|other| other.into == full_name);
+                let made = cleaned || merges(dag).iter().any(|other| other.into == full_name);
                 let columns = named.iter().flat_map(|parent| parent.columns.clone());
                 made.then(|| columns.collect())
             }

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use serde::de::DeserializeOwned;
 
 use super::{Clean, convert, first, parents};
 use crate::base::{Problem, Result};
 use crate::dag::{Dag, DagFiles};
 use crate::db::quote;
-use crate::lake::{self, QUARANTINE};
+use crate::lake::{self, ORDER, QUARANTINE};
+use crate::operators::merge::Merge;
 use crate::operators::models::known_columns;
 use crate::rules::tables::{Cleaning, RuleTables};
 
 /// Column that tells the order of records while a table is written, when the later of two is kept.
 pub(super) const PLACE: &str = "_place";
-
-/// The columns in whose order records were delivered.
-const ORDER: [&str; 4] = ["_loaded_at", "_file", "_line", "_hash"];
 
 /// Rules and columns of a task.
 pub(in crate::operators) struct Prepared {
@@ -99,11 +98,7 @@ impl Prepared {
 impl Clean {
     /// Its rule tables.
     pub(super) fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
-        RuleTables::load(
-            self.rules.trim_start_matches("./"),
-            files.iter(),
-            self.compatibility,
-        )
+        RuleTables::load(self.folder(), files.iter(), self.compatibility)
     }
 
     /// What is wrong with its rule tables, as far as the columns of the tables are known.
@@ -133,42 +128,66 @@ impl Clean {
 }
 
 /// The `clean` tasks of a DAG whose parameters hold no template.
-pub(super) fn cleans(dag: &Dag) -> Vec<Clean> {
-    let tasks = dag.tasks.iter().filter(|task| task.operator == "clean");
+pub(in crate::operators) fn cleans(dag: &Dag) -> Vec<Clean> {
+    of(dag, "clean")
+}
+
+/// Its `merge` tasks, likewise.
+pub(in crate::operators) fn merges(dag: &Dag) -> Vec<Merge> {
+    of(dag, "merge")
+}
+
+fn of<T: DeserializeOwned>(dag: &Dag, operator: &str) -> Vec<T> {
+    let tasks = dag.tasks.iter().filter(|task| task.operator == operator);
     tasks
         .filter_map(|task| serde_json::from_value(task.with.clone()).ok())
         .collect()
 }
 
-/// The tables that `clean` tasks write, with their columns where those are known: `known` are the columns of other tables. Tasks that read what
-/// others clean come after them.
+/// The tables that `clean` and `merge` tasks write, with their columns where those are known: `known` are the columns of other tables. Tasks
+/// that read what others write come after them.
 pub(in crate::operators) fn made(
     dag: &Dag,
     files: &DagFiles,
     known: &BTreeMap<String, SchemaRef>,
 ) -> BTreeMap<String, Option<SchemaRef>> {
-    let cleans = cleans(dag);
+    let (mut cleans, mut merges) = (cleans(dag), merges(dag));
     let mut made: BTreeMap<String, Option<SchemaRef>> = BTreeMap::new();
     for clean in &cleans {
         made.insert(clean.into.clone(), None);
         made.insert(format!("{}{QUARANTINE}", clean.into), None);
     }
-    // one cleans what another has made: as many rounds as there are tasks reach the last
-    for _ in &cleans {
-        for clean in &cleans {
-            let stored = match made.get(&clean.from) {
-                Some(stored) => stored.clone(),
-                None => known.get(&clean.from).cloned(),
+    for merge in &merges {
+        made.insert(merge.into.clone(), None);
+    }
+    // one reads what another has made: round after round until none is left that can be told
+    loop {
+        let columns = |made: &BTreeMap<String, Option<SchemaRef>>, from: &String| {
+            let stored = made.get(from).cloned();
+            stored.unwrap_or_else(|| known.get(from).cloned())
+        };
+        let before = cleans.len() + merges.len();
+        cleans.retain(|clean| {
+            let Some(stored) = columns(&made, &clean.from) else {
+                return true;
             };
-            let (Some(stored), Ok(tables)) = (stored, clean.tables(files)) else {
-                continue;
-            };
-            if let Ok(prepared) = Prepared::of(clean, &tables, &stored) {
+            if let Ok(prepared) = Prepared::new(clean, files, &stored) {
                 made.insert(clean.into.clone(), Some(prepared.clean()));
                 let quarantine = format!("{}{QUARANTINE}", clean.into);
                 made.insert(quarantine, Some(prepared.rejected()));
             }
+            false
+        });
+        merges.retain(|merge| {
+            let stored = columns(&made, &merge.from);
+            let told = stored.is_some();
+            if told {
+                made.insert(merge.into.clone(), stored);
+            }
+            !told
+        });
+        if cleans.len() + merges.len() == before {
+            return made;
         }
     }
-    made
 }

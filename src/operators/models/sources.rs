@@ -1,4 +1,4 @@
-//! What a DAG's models can read: operational tables, and what its `ingest` and `clean` tasks write.
+//! What a DAG's models can read: operational tables, and what its `ingest`, `clean` and `merge` tasks write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,16 +48,17 @@ pub(super) fn models_of(dag: &Dag, files: &DagFiles) -> Result<(lake::Models, Ve
     });
     let cleaned = of("clean").filter_map(into);
     let cleaned = cleaned.flat_map(|into| [format!("{into}{}", lake::QUARANTINE), into]);
+    let merged = of("merge").filter_map(into);
     let texts = || files.iter().map(|(path, text)| (path, &**text));
     let sources = Sources {
         op,
-        open: staged.chain(cleaned).collect(),
+        open: staged.chain(cleaned).chain(merged).collect(),
         stored: stored_columns(dag, files, texts()),
     };
     Ok(lake::Models::read(texts(), sources))
 }
 
-/// The columns of the Delta tables that `ingest` and `clean` tasks write, as far as they are known before anything ran.
+/// The columns of the Delta tables that `ingest`, `clean` and `merge` tasks write, as far as they are known before anything ran.
 pub(in crate::operators) fn known_columns(
     dag: &Dag,
     files: &DagFiles,
@@ -73,7 +74,8 @@ fn stored_columns<'a>(
     let tasks = dag.tasks.iter().filter(|task| task.operator == "ingest");
     let into = tasks.filter_map(|task| task.with.get("into").and_then(Value::as_str));
     let landing: BTreeSet<&str> = into.filter(|into| into.contains('.')).collect();
-    if landing.is_empty() && !dag.tasks.iter().any(|task| task.operator == "clean") {
+    let makes = |task: &Task| ["clean", "merge"].contains(&task.operator.as_str());
+    if landing.is_empty() && !dag.tasks.iter().any(makes) {
         return BTreeMap::new();
     }
     let (described, _) = lake::Models::read(texts, Sources::default());

@@ -131,6 +131,12 @@ impl Cleaning {
         queries
     }
 
+    /// Whether what the rules say can change while records and rules stay: they ask for the time, or for tables of others.
+    pub fn looks_beyond(&self) -> bool {
+        let mut judges = self.judges.iter();
+        judges.any(|judge| matches!(judge.what, Judged::Freshness(..) | Judged::Sql(_)))
+    }
+
     /// What is done, in words: a line for each column and each quality rule.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -9,7 +9,9 @@ use super::cleansing::{Cleanse, CleansingRule};
 use super::column_type::ColumnType;
 use super::compatibility::Compatibility;
 use super::dates::Evidence;
-use super::load::{Chain, RuleTables};
+use super::flow::Pass;
+use super::jobs::JobKind;
+use super::load::{Keys, RuleTables};
 use super::mapping::{Mapping, Standardize};
 use super::place::{Place, Problems, unknown};
 use super::quality::Class;
@@ -27,7 +29,7 @@ impl Cleaning {
         table: &str,
         columns: &[String],
     ) -> Result<Self, Vec<Problem>> {
-        let chain = tables.chain(table).map_err(|problem| vec![problem])?;
+        let (pass, keys) = tables.pass(table).map_err(|problem| vec![problem])?;
         let mut compiler = Compiler {
             columns,
             problems: Problems::default(),
@@ -40,14 +42,14 @@ impl Cleaning {
                 rules: Vec::new(),
                 judges: Vec::new(),
                 parents: Vec::new(),
-                key: chain.key.clone(),
+                key: pass.key.clone(),
                 identities: Vec::new(),
                 evidence: Vec::new(),
             },
         };
-        compiler.columns(tables, &chain);
-        compiler.keys(&chain);
-        compiler.quality(tables, &chain);
+        compiler.columns(tables, &pass);
+        compiler.keys(&pass, &keys);
+        compiler.quality(tables, &pass);
         let cleaning = compiler.cleaning;
         compiler.problems.finish().map(|()| cleaning)
     }
@@ -72,19 +74,19 @@ impl Compiler<'_> {
         found
     }
 
-    fn columns(&mut self, tables: &RuleTables, chain: &Chain) {
-        let of = |name: &Option<String>, table: &str| name.as_deref() == Some(table);
+    fn columns(&mut self, tables: &RuleTables, pass: &Pass) {
+        let of = |kind: JobKind, table: &str| pass.name(kind) == Some(table);
         for rule in tables
             .cleansing
             .iter()
-            .filter(|r| of(&chain.cleanse, &r.table))
+            .filter(|r| of(JobKind::Cleanse, &r.table))
         {
             self.column(&rule.place, &rule.column);
         }
         let mappings: Vec<&Mapping> = tables
             .mappings
             .iter()
-            .filter(|mapping| of(&chain.standardize, &mapping.table))
+            .filter(|mapping| of(JobKind::Standardize, &mapping.table))
             .collect();
         for mapping in &mappings {
             self.column(&mapping.place, &mapping.column);
@@ -102,7 +104,7 @@ impl Compiler<'_> {
             let rules: Vec<&CleansingRule> = tables
                 .cleansing
                 .iter()
-                .filter(|r| of(&chain.cleanse, &r.table) && r.column == *name)
+                .filter(|r| of(JobKind::Cleanse, &r.table) && r.column == *name)
                 .collect();
             let (steps, to) = self.steps(&rules);
             let mappings = mappings.iter().filter(|mapping| mapping.column == *name);
@@ -238,14 +240,15 @@ impl Compiler<'_> {
     }
 
     /// Keys name columns that are there. The first is what identifies a row.
-    fn keys(&mut self, chain: &Chain) {
-        for (place, key) in &chain.keys {
-            for name in key {
+    fn keys(&mut self, pass: &Pass, others: &Keys<'_>) {
+        let own = (&pass.place, pass.key.as_slice());
+        for (place, key) in std::iter::once(&own).chain(others) {
+            for name in *key {
                 self.column(place, name);
             }
         }
-        if !chain.key.is_empty() {
-            self.cleaning.identities.push(chain.key.clone());
+        if !pass.key.is_empty() {
+            self.cleaning.identities.push(pass.key.clone());
         }
     }
 }

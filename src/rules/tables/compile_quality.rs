@@ -4,26 +4,30 @@ use super::bounds::Bounds;
 use super::column_type::ColumnType;
 use super::compile::Compiler;
 use super::condition::Condition;
+use super::flow::Pass;
+use super::jobs::JobKind;
 use super::judge::{Judge, Judged, Test};
 use super::known::Parent;
-use super::load::{Chain, RuleTables};
+use super::load::RuleTables;
 use super::quality::{Quality, QualityRule};
 use super::rule::Rule;
 use super::severity::{Severity, Threshold};
 use crate::base::Error;
 
 impl Compiler<'_> {
-    /// The rules that judge what `chain` leads to.
-    pub fn quality(&mut self, tables: &RuleTables, chain: &Chain) {
-        let Some(table) = &chain.quality else { return };
-        for rule in tables.quality.iter().filter(|rule| rule.table == *table) {
+    /// The rules that judge the records of `pass`.
+    pub fn quality(&mut self, tables: &RuleTables, pass: &Pass) {
+        let Some(table) = pass.name(JobKind::Quality) else {
+            return;
+        };
+        for rule in tables.quality.iter().filter(|rule| rule.table == table) {
             let columns: Option<Vec<usize>> = rule
                 .columns
                 .iter()
                 .map(|name| self.column(&rule.place, name))
                 .collect();
             // the columns that are there are looked at, whichever are not
-            let Some(what) = columns.and_then(|columns| self.judged(rule, &columns)) else {
+            let Some(what) = columns.and_then(|columns| self.judged(rule, &columns, tables)) else {
                 continue;
             };
             let threshold = match rule.kind {
@@ -46,7 +50,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn judged(&mut self, rule: &QualityRule, columns: &[usize]) -> Option<Judged> {
+    fn judged(
+        &mut self,
+        rule: &QualityRule,
+        columns: &[usize],
+        tables: &RuleTables,
+    ) -> Option<Judged> {
         // a rule without columns is a query or a condition, which finds its own
         let column = columns.first().copied().unwrap_or_default();
         let to = self
@@ -87,6 +96,7 @@ impl Compiler<'_> {
             } => {
                 let parent = Parent {
                     table: table.clone(),
+                    kept: tables.kept(table),
                     columns: names.clone(),
                 };
                 Judged::Relationship {

@@ -12,6 +12,8 @@ use crate::base::Result;
 pub struct Parent {
     /// The table, as the rule names it.
     pub table: String,
+    /// The full name of the table that keeps its rows, where jobs or sources say it.
+    pub kept: Option<String>,
     /// Its columns.
     pub columns: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::cleansing::{self, CleansingRule};
 use super::compatibility::Compatibility;
+use super::flow::{Flow, Pass};
 use super::jobs::{self, Job, JobKind};
 use super::mapping::{self, Mapping};
 use super::place::{Place, Problems, unknown};
@@ -26,21 +27,10 @@ pub struct RuleTables {
     pub(super) compatibility: Compatibility,
     sources: Vec<Source>,
     jobs: Vec<Job>,
+    flow: Flow,
     pub(super) cleansing: Vec<CleansingRule>,
     pub(super) mappings: Vec<Mapping>,
     pub(super) quality: Vec<QualityRule>,
-}
-
-/// By which name each rule table knows a table, and what identifies its rows.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Chain {
-    pub cleanse: Option<String>,
-    pub standardize: Option<String>,
-    pub quality: Option<String>,
-    /// What identifies a row where it is staged; empty without a stage job.
-    pub key: Vec<String>,
-    /// The key of each job that the rows go through after that, with its place.
-    pub keys: Vec<(Place, Vec<String>)>,
 }
 
 impl RuleTables {
@@ -54,10 +44,7 @@ impl RuleTables {
         files: impl IntoIterator<Item = (&'a str, &'a Arc<str>)>,
         compatibility: Compatibility,
     ) -> Result<Self, Vec<Problem>> {
-        let prefix = match folder.trim_end_matches('/') {
-            "" | "." => String::new(),
-            folder => format!("{folder}/"),
-        };
+        let prefix = prefix(folder);
         let files: BTreeMap<&str, &Arc<str>> = files
             .into_iter()
             .filter_map(|(path, text)| Some((path.strip_prefix(&prefix)?, text)))
@@ -93,12 +80,19 @@ impl RuleTables {
             table(mapping::FILE).map(|(file, text)| mapping::read(&file, text, &mut problems));
         let quality = table(quality::FILE)
             .map(|(file, text)| quality::read(&file, text, compatibility, &mut problems));
+        let jobs_declared = jobs.as_deref().unwrap_or_default();
+        let flow = Flow::of(
+            jobs_declared,
+            sources.as_deref().unwrap_or_default(),
+            &mut problems,
+        );
         let has_jobs = jobs.is_some();
         let has_sources = sources.is_some();
         let tables = Self {
             compatibility,
             sources: sources.unwrap_or_default(),
             jobs: jobs.unwrap_or_default(),
+            flow,
             cleansing: cleansing.unwrap_or_default(),
             mappings: mappings.unwrap_or_default(),
             quality: quality.unwrap_or_default(),
@@ -193,21 +187,65 @@ impl RuleTables {
         }
     }
 
-    /// Follows `table` through the jobs.
+    /// What the jobs come to.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// What decides what is done to `table`, as texts: of the jobs those that it goes through, and all other tables beside them in `folder`
+    /// as they are, since results name their lines.
+    pub fn deciding<'a>(
+        &self,
+        table: &str,
+        folder: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a Arc<str>)>,
+    ) -> Vec<String> {
+        let prefix = prefix(folder);
+        let mut texts = Vec::new();
+        for (path, text) in files {
+            let inside = path.strip_prefix(&prefix).filter(|n| n.ends_with(".csv"));
+            if inside.is_some_and(|name| ![sources::FILE, jobs::FILE].contains(&name)) {
+                texts.push(format!("{path}\n{text}"));
+            }
+        }
+        texts.extend(self.pass(table).ok().map(|(pass, _)| pass.way()));
+        texts
+    }
+
+    /// Full names of the tables that rules of `pass` refer to.
+    pub fn related(&self, pass: &Pass) -> BTreeSet<String> {
+        let name = pass.name(JobKind::Quality);
+        let rules = self
+            .quality
+            .iter()
+            .filter(|rule| name == Some(&*rule.table));
+        let tables = rules.filter_map(|rule| match &rule.kind {
+            Quality::Relationship { table, .. } => Some(table),
+            _ => None,
+        });
+        let kept = tables.map(|table| self.kept(table).unwrap_or_else(|| table.clone()));
+        kept.collect()
+    }
+
+    /// The full name of the table that keeps the rows which rules call `name`, as far as jobs and sources say.
+    pub(super) fn kept(&self, name: &str) -> Option<String> {
+        let source = || {
+            let source = self.sources.iter().find(|source| source.table == name)?;
+            Some(format!("{}.{name}", source.layer))
+        };
+        let made = self.flow.kept(name).map(str::to_owned);
+        made.or_else(source)
+    }
+
+    /// What is done to `table`, and the keys of the jobs after that, with their places.
     ///
     /// # Errors
     /// When there are jobs and none begins with it.
-    pub(super) fn chain(&self, table: &str) -> Result<Chain, Problem> {
+    pub(super) fn pass(&self, table: &str) -> Result<(Pass, Keys<'_>), Problem> {
         let Some(first) = self.jobs.first() else {
-            let name = Some(table.to_owned());
-            return Ok(Chain {
-                cleanse: name.clone(),
-                standardize: name.clone(),
-                quality: name,
-                ..Chain::default()
-            });
+            return Ok((Pass::alone(table), Vec::new()));
         };
-        if !self.jobs.iter().any(|job| job.source == table) {
+        let Some(pass) = self.flow.pass_of(table) else {
             let known = self.sources.iter().map(|source| source.table.as_str());
             let message = format!("unknown table `{table}`, no job reads it");
             let place = Place {
@@ -215,30 +253,26 @@ impl RuleTables {
                 ..first.place.clone()
             };
             return Err(place.problem(&unknown(message, table, known)));
+        };
+        let mut keys = Vec::new();
+        for merge in self.flow.merges_of(pass) {
+            keys.push((&merge.place, merge.key.as_slice()));
+            keys.extend(merge.dedup.iter().map(|(place, key)| (place, &key[..])));
         }
-        let mut chain = Chain::default();
-        let mut at = table;
-        for kind in JobKind::ALL {
-            let mut jobs = self.jobs.iter();
-            let Some(job) = jobs.find(|job| job.kind == kind && job.source == at) else {
-                continue;
-            };
-            let name = Some(at.to_owned());
-            match kind {
-                JobKind::Cleanse => chain.cleanse = name,
-                JobKind::Standardize => chain.standardize = name,
-                JobKind::Quality => chain.quality = name,
-                JobKind::Stage => chain.key.clone_from(&job.key),
-                JobKind::Ingest | JobKind::Dedup => {}
-            }
-            if !job.key.is_empty() {
-                chain.keys.push((job.place.clone(), job.key.clone()));
-            }
-            at = &job.target;
-        }
-        Ok(chain)
+        Ok((pass.clone(), keys))
     }
 }
+
+/// What paths of files in `folder` begin with.
+fn prefix(folder: &str) -> String {
+    match folder.trim_end_matches('/') {
+        "" | "." => String::new(),
+        folder => format!("{folder}/"),
+    }
+}
+
+/// Columns that jobs name, each list with its job.
+pub(super) type Keys<'a> = Vec<(&'a Place, &'a [String])>;
 
 /// A CSV file beside the rule tables that none of them names is most likely one with a wrong name.
 fn strangers(
@@ -303,16 +337,16 @@ mod tests {
             ("main_pipeline_config.csv", JOBS),
         ]);
         let tables = tables.expect("loads");
-        let problem = tables.chain("noets").expect_err("unknown").to_string();
+        let problem = tables.pass("noets").expect_err("unknown").to_string();
         assert_eq!(
             problem,
             "rules/main_pipeline_config.csv: unknown table `noets`, no job reads it\n  hint: did you mean `notes`?"
         );
-        let chain = tables.chain("notes").expect("chain");
-        assert_eq!(chain.cleanse.as_deref(), Some("notes"));
-        assert_eq!(chain.standardize, None);
-        assert_eq!(chain.quality.as_deref(), Some("clean_notes"));
-        assert_eq!(chain.key, ["id"]);
+        let (pass, _) = tables.pass("notes").expect("a pass");
+        assert_eq!(pass.name(JobKind::Cleanse), Some("notes"));
+        assert_eq!(pass.name(JobKind::Standardize), None);
+        assert_eq!(pass.name(JobKind::Quality), Some("clean_notes"));
+        assert_eq!(pass.key, ["id"]);
     }
 
     #[test]
