@@ -89,7 +89,7 @@ fn the_help_lists_every_verb() {
           export      Write a table as CSV, in key order
           query       Ask a DAG's tables: one SELECT over all layers and `op`
           tests       Show how the tests of a DAG's models ended
-          quality     Show how the rules of a DAG's rule tables ended
+          quality     Show how the rules of a DAG's rule tables ended, and a grade for each mart
           lineage     Show the columns that a column of a model is made of, back to those that no model makes
           docs        Write a catalogue of a DAG's models as one HTML page: columns, tests, where everything comes from
           trace       Show where a row came from: file, line, hashes, run, batch, rules, and every change since
