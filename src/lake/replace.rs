@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
-use deltalake::kernel::transaction::CommitProperties;
 
 use super::Warehouse;
+use super::build::made_of::commit_of;
 use super::build::write::{kept, overwrite};
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::delta;
@@ -60,7 +60,8 @@ impl Warehouse {
 
     /// Puts `rows` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break off the
     /// table stays. Of rows with equal values in `latest.0`, none of them null, the one with the greatest value in column `latest.1`
-    /// is kept; that column is not. Whoever calls this holds the lock of the table, or of one that stands for it.
+    /// is kept; that column is not. The commit says what the rows are `made_of`. Whoever calls this holds the lock of the table, or of one
+    /// that stands for it.
     ///
     /// # Errors
     /// When the rows break off or the table cannot be written.
@@ -70,6 +71,7 @@ impl Warehouse {
         rows: Incoming,
         latest: Option<(&[String], &str)>,
         partition_by: &[String],
+        made_of: Option<i64>,
     ) -> Result<Replaced> {
         let (layer, table) = full_name.split_once('.').unwrap_or_default();
         let compute = Compute::new(&self.settings, Joins::Fast)?;
@@ -99,7 +101,7 @@ impl Warehouse {
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let frame = kept(frame, &schema)?;
         let target = (layer, table);
-        let properties = CommitProperties::default();
+        let properties = commit_of(made_of);
         let (version, rows) = overwrite(
             &self.lake,
             target,

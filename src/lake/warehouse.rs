@@ -113,7 +113,7 @@ impl Warehouse {
     }
 
     /// The rows of a table or view.
-    pub(super) async fn count(&self, full_name: &str) -> Result<u64> {
+    pub async fn count(&self, full_name: &str) -> Result<u64> {
         let sql = format!("SELECT count(*) FROM {}", quoted(full_name));
         let compute = self.session(&sql, None).await?;
         let numbers = numbers(&compute, &sql).await?;

@@ -1,4 +1,4 @@
-//! What the rows of a `table` model were made of, so that the same rows are not made twice.
+//! What the rows of a table were made of, so that the same rows are not made twice.
 
 use std::collections::BTreeSet;
 
@@ -27,12 +27,24 @@ impl Warehouse {
     /// # Errors
     /// When the log of a table cannot be read.
     pub(super) async fn made_of(&self, model: &Model) -> Result<Option<i64>> {
-        if model.header.materialized != Materialized::Table {
-            return Ok(None);
+        match model.header.materialized {
+            Materialized::Table => self.made_of_text(&model.sql, model.reads()).await,
+            _ => Ok(None),
         }
+    }
+
+    /// A number for `text`, which says what is done, and the exact versions of the tables it is done to. `None` where these have no versions.
+    ///
+    /// # Errors
+    /// When the log of a table cannot be read.
+    pub async fn made_of_text(
+        &self,
+        text: &str,
+        tables: impl IntoIterator<Item = String>,
+    ) -> Result<Option<i64>> {
         let mut parts = BTreeSet::new();
         let mut seen = BTreeSet::new();
-        let mut queue: Vec<String> = model.reads().collect();
+        let mut queue: Vec<String> = tables.into_iter().collect();
         while let Some(name) = queue.pop() {
             let Some((schema, table)) = name.split_once('.').filter(|(schema, _)| *schema != OP)
             else {
@@ -55,13 +67,39 @@ impl Warehouse {
             parts.insert(format!("{name}\n{id}\n{:?}", stored.version()));
         }
         // another version of Galen may compute other rows
-        let own = format!("{}\n{}", env!("CARGO_PKG_VERSION"), model.sql);
+        let own = format!("{}\n{text}", env!("CARGO_PKG_VERSION"));
         let all: Vec<String> = std::iter::once(own).chain(parts).collect();
         let digest = sha256(all.join("\n\n")).to_string();
         Ok(digest
             .get(..15)
             .and_then(|start| i64::from_str_radix(start, 16).ok()))
     }
+
+    /// Whether the rows of a table are there and were made of what `made_of` stands for.
+    ///
+    /// # Errors
+    /// When the log of the table cannot be read.
+    pub async fn is_made_of(&self, full_name: &str, made_of: i64) -> Result<bool> {
+        let (layer, table) = full_name.split_once('.').unwrap_or_default();
+        match self.lake.open(layer, table).await? {
+            Some(stored) => Ok(told(&stored).await? == Some(made_of)),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What the newest rows of `stored` were made of, as its log says.
+async fn told(stored: &DeltaTable) -> Result<Option<i64>> {
+    let log = stored.log_store();
+    let snapshot = stored.snapshot().map_err(delta)?;
+    let told = snapshot.transaction_version(log.as_ref(), APPLICATION);
+    told.await.map_err(delta)
+}
+
+/// What a commit says of its rows: what they are made of, where somebody can say that.
+pub(in crate::lake) fn commit_of(made_of: Option<i64>) -> CommitProperties {
+    let made_of = made_of.unwrap_or(UNKNOWN);
+    CommitProperties::default().with_application_transaction(Transaction::new(APPLICATION, made_of))
 }
 
 impl Building<'_> {
@@ -70,13 +108,7 @@ impl Building<'_> {
         let Some(now) = self.made_of.filter(|_| !self.request.full_refresh) else {
             return Ok(false);
         };
-        let log = stored.log_store();
-        let snapshot = stored.snapshot().map_err(delta)?;
-        let then = snapshot
-            .transaction_version(log.as_ref(), APPLICATION)
-            .await
-            .map_err(delta)?;
-        if then != Some(now) {
+        if told(stored).await? != Some(now) {
             return Ok(false);
         }
         let plan = self.query("NULL").await?.into_unoptimized_plan();
@@ -85,9 +117,7 @@ impl Building<'_> {
 
     /// What a commit says of its rows.
     pub(super) fn commit(&self) -> CommitProperties {
-        let made_of = self.made_of.unwrap_or(UNKNOWN);
-        CommitProperties::default()
-            .with_application_transaction(Transaction::new(APPLICATION, made_of))
+        commit_of(self.made_of)
     }
 }
 

@@ -3,7 +3,7 @@
 mod aside;
 mod dead_ends;
 mod history;
-mod made_of;
+pub(super) mod made_of;
 mod merge;
 mod since;
 pub(super) mod write;

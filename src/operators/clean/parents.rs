@@ -51,6 +51,14 @@ pub(in crate::operators) fn tables(
         .collect()
 }
 
+/// Full names of the tables that rules of `cleaning` refer to.
+pub(super) fn names(cleaning: &Cleaning, clean: &Clean, dag: &Dag) -> Vec<String> {
+    let parents = cleaning.parents().iter();
+    parents
+        .map(|parent| full_name(parent, clean, dag))
+        .collect()
+}
+
 /// What is wrong with the tables and columns that rules refer to. Of a table that only a run will make the columns are not held against
 /// anything.
 pub(super) fn check(

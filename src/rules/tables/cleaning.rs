@@ -73,6 +73,12 @@ impl Cleaning {
         &self.types
     }
 
+    /// Whether what becomes of records depends on them and on [`Known`](super::Known) rows alone: no rule asks for the time or for other tables.
+    pub fn is_same_every_time(&self) -> bool {
+        let other = |judge: &Judge| matches!(judge.what, Judged::Freshness(..) | Judged::Sql(_));
+        !self.judges.iter().any(other)
+    }
+
     /// The columns that identify a row, by the table's stage job; empty without one. Of rows with equal keys that differ the later
     /// delivery stays, which is for the writer to see to.
     pub fn key(&self) -> &[String] {
