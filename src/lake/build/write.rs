@@ -13,6 +13,7 @@ use deltalake::operations::vacuum::VacuumMode;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
 use futures::TryStreamExt;
+use serde_json::json;
 
 use super::Building;
 use crate::base::{Error, Result};
@@ -103,11 +104,15 @@ impl Building<'_> {
                 true => OptimizeType::Compact,
                 false => OptimizeType::ZOrder(header.zorder_by.clone()),
             };
+            // the library's own entry does not say by which columns; other writers of Delta tables do, under this name
+            let told = json!(header.zorder_by);
+            let told = (!header.zorder_by.is_empty()).then(|| ("zOrderBy".to_owned(), told));
             open()
                 .await?
                 .optimize()
                 .with_type(kind)
                 .with_session_state(Arc::new(self.compute.state()))
+                .with_commit_properties(CommitProperties::default().with_metadata(told))
                 .await
                 .map_err(delta)?;
         }

@@ -153,22 +153,40 @@ pub(in crate::operators) fn made(
         made.insert(clean.into.clone(), None);
         made.insert(format!("{}{QUARANTINE}", clean.into), None);
     }
-    // one cleans what another has made: as many rounds as there are tasks reach the last
-    for _ in &cleans {
-        for clean in &cleans {
+    // reading rule tables takes long, and most tasks share theirs
+    let mut tables: Vec<(&Clean, RuleTables)> = Vec::new();
+    let mut open: Vec<&Clean> = cleans.iter().collect();
+    // one cleans what another has made: rounds go on as long as they find more
+    loop {
+        let before = open.len();
+        open.retain(|clean| {
             let stored = match made.get(&clean.from) {
                 Some(stored) => stored.clone(),
                 None => known.get(&clean.from).cloned(),
             };
-            let (Some(stored), Ok(tables)) = (stored, clean.tables(files)) else {
-                continue;
+            let Some(stored) = stored else {
+                return true;
             };
-            if let Ok(prepared) = Prepared::of(clean, &tables, &stored) {
+            let same = |(other, _): &(&Clean, _)| {
+                other.rules == clean.rules && other.compatibility == clean.compatibility
+            };
+            if !tables.iter().any(same) {
+                match clean.tables(files) {
+                    Ok(read) => tables.push((clean, read)),
+                    Err(_) => return false,
+                }
+            }
+            let tables = tables.iter().find(|known| same(known));
+            let prepared = tables.map(|(_, tables)| Prepared::of(clean, tables, &stored));
+            if let Some(Ok(prepared)) = prepared {
                 made.insert(clean.into.clone(), Some(prepared.clean()));
                 let quarantine = format!("{}{QUARANTINE}", clean.into);
                 made.insert(quarantine, Some(prepared.rejected()));
             }
+            false
+        });
+        if open.len() == before || open.is_empty() {
+            return made;
         }
     }
-    made
 }
