@@ -8,6 +8,7 @@ mod efiche;
 mod engine;
 mod fire;
 mod generate;
+mod hospital;
 mod lake;
 mod operators;
 mod records;

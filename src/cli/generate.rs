@@ -32,7 +32,7 @@ pub struct Generate {
     /// Last of several days
     #[arg(long, value_name = "D", requires = "from")]
     to: Option<NaiveDate>,
-    /// A scale of the declaration, such as `tiny`
+    /// A scale of the declaration, such as `tiny`, or a factor such as `2.5`
     #[arg(long)]
     scale: Option<String>,
     /// Row count of the first table that follows the scale; the others keep their proportion to it

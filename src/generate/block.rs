@@ -12,6 +12,8 @@ use super::chance::Chance;
 use super::csv_text::{push_date, push_decimal, push_field};
 use super::plan::{DefectKind, Plan};
 use super::row::{Cell, Row};
+use super::shape::Shape;
+use super::spec::Expect;
 use super::values::{Values, draw_count};
 use super::words::WordList;
 
@@ -24,6 +26,8 @@ pub struct Setting<'a> {
     pub plan: &'a Plan,
     /// Its lists.
     pub lists: &'a [Cow<'a, WordList>],
+    /// Rows by table, where they are known.
+    pub rows: &'a [Option<u64>],
     /// The seed.
     pub seed: u64,
     /// Place of the table at the top.
@@ -59,18 +63,43 @@ impl Setting<'_> {
             cut,
             chances: chances.collect(),
             rows: tables.iter().map(|_| Row::default()).collect(),
+            shapes: self.shapes(number, roots, day),
             block: Block {
                 csv: vec![Vec::new(); tables.len()],
                 rows: vec![0; tables.len()],
                 defects: BTreeMap::new(),
             },
         };
-        for row in 1..=roots {
-            if !maker.row(self.root, number * BLOCK_ROWS + row, None) {
-                break;
+        maker.rows(self.root, number * BLOCK_ROWS, roots, None);
+        maker.block
+    }
+
+    /// By table of the family: how its rows are shared out, where their number is exact.
+    fn shapes(&self, block: u64, roots: u64, day: Option<NaiveDate>) -> Vec<Option<Shape>> {
+        let tables = &self.plan.tables;
+        let first = block * BLOCK_ROWS;
+        let all = self.rows[self.root].unwrap_or(first + roots).max(1);
+        // the part of the table's rows that belongs to this block's part of the roots
+        let part = |rows: u64| {
+            let until = |root: u64| u128::from(rows) * u128::from(root) / u128::from(all);
+            (until(first + roots) - until(first)) as u64
+        };
+        let mut sizes = vec![roots; tables.len()];
+        let mut shapes: Vec<Option<Shape>> = tables.iter().map(|_| None).collect();
+        for (place, table) in tables.iter().enumerate() {
+            if let (true, Some(parent), Some(rows)) = (
+                table.exact && table.root == self.root,
+                table.parent,
+                self.rows[place],
+            ) {
+                let mut chance =
+                    Chance::new(self.seed, &format!("{}\nshape", table.name), day, block);
+                let shape = Shape::new(&table.fan_out, sizes[parent], part(rows), &mut chance);
+                sizes[place] = shape.total();
+                shapes[place] = Some(shape);
             }
         }
-        maker.block
+        shapes
     }
 }
 
@@ -80,6 +109,8 @@ struct Maker<'a> {
     chances: Vec<Chance>,
     /// The row at hand of each table.
     rows: Vec<Row>,
+    /// By table: how many rows each row above has, where that is known beforehand.
+    shapes: Vec<Option<Shape>>,
     block: Block,
 }
 
@@ -91,33 +122,79 @@ enum Planted {
 }
 
 impl Maker<'_> {
-    /// Makes a row and all below it; `false` when the block is cut here.
-    fn row(&mut self, table: usize, number: u64, inherited: Option<u32>) -> bool {
-        if self.is_full() {
-            return false;
+    /// Makes `count` rows, numbered from `before` + 1, and all below them; `false` when the block is cut here.
+    fn rows(&mut self, table: usize, before: u64, count: u64, inherited: Option<u32>) -> bool {
+        let exact = self.setting.plan.tables[table].exact;
+        let mut row = 1;
+        while row <= count {
+            if self.is_full() {
+                return false;
+            }
+            let repeatable = !exact || (row < count && self.next_is_bare(table));
+            let written = self.row(table, before + row, inherited, repeatable);
+            if exact && written == 2 {
+                self.pass_over(table);
+                row += 1;
+            }
+            if self.is_full() {
+                return false;
+            }
+            row += 1;
         }
+        true
+    }
+
+    /// Whether the row after the one at hand will have none below it.
+    fn next_is_bare(&self, table: usize) -> bool {
+        let children = self.setting.plan.tables[table].children.iter();
+        let mut shapes = children.filter_map(|&child| self.shapes[child].as_ref());
+        shapes.all(|shape| shape.after_next() == Some(0))
+    }
+
+    /// Leaves out the next row of the table, which has none below it.
+    fn pass_over(&mut self, table: usize) {
+        for &child in &self.setting.plan.tables[table].children {
+            if let Some(shape) = &mut self.shapes[child] {
+                shape.take();
+            }
+        }
+    }
+
+    /// Makes a row and all below it, up to where the block is cut; gives how often it was written.
+    fn row(&mut self, table: usize, number: u64, inherited: Option<u32>, repeatable: bool) -> u32 {
         let mut row = std::mem::take(&mut self.rows[table]);
         row.start(number, inherited);
-        let planted = self.fill(table, &mut row);
-        if let Planted::Spoilt(defect) = planted {
-            row.defect = Some(defect as u32);
-        }
-        self.write(table, &row, row.defect.map(|defect| defect as usize));
-        if let Planted::Repeat(defect) = planted {
-            self.write(table, &row, Some(defect));
-        }
-        let inherited = row.defect;
-        self.rows[table] = row;
         let plan = self.setting.plan;
-        for &child in &plan.tables[table].children {
-            let count = draw_count(&plan.tables[child].fan_out, &mut self.chances[child]);
-            for number in 1..=count {
-                if !self.row(child, number, inherited) {
-                    return false;
+        let planted = self.fill(table, &mut row, repeatable);
+        let inherited_defect = row.defect.map(|defect| defect as usize);
+        let mut written = 1;
+        match planted {
+            Planted::Nothing => self.write(table, &row, inherited_defect),
+            Planted::Repeat(defect) => {
+                self.write(table, &row, inherited_defect);
+                self.write(table, &row, Some(defect));
+                written = 2;
+            }
+            Planted::Spoilt(defect) => {
+                self.write(table, &row, Some(defect));
+                // what is set right is no reason for rows below to be set aside
+                if plan.defects[defect].expect != Expect::Mended {
+                    row.defect = Some(defect as u32);
                 }
             }
         }
-        !self.is_full()
+        let inherited = row.defect;
+        self.rows[table] = row;
+        for &child in &plan.tables[table].children {
+            let count = match &mut self.shapes[child] {
+                Some(shape) => shape.take(),
+                None => draw_count(&plan.tables[child].fan_out, &mut self.chances[child]),
+            };
+            if !self.rows(child, 0, count, inherited) {
+                break;
+            }
+        }
+        written
     }
 
     fn is_full(&self) -> bool {
@@ -126,7 +203,7 @@ impl Maker<'_> {
     }
 
     /// Draws the row's values and plants a mistake, perhaps.
-    fn fill(&mut self, table: usize, row: &mut Row) -> Planted {
+    fn fill(&mut self, table: usize, row: &mut Row, repeatable: bool) -> Planted {
         let setting = self.setting;
         let plan = setting.plan;
         let mut values = Values {
@@ -154,7 +231,8 @@ impl Maker<'_> {
                 continue;
             }
             let (column, text) = match &defect.kind {
-                DefectKind::Repeat => return Planted::Repeat(place),
+                DefectKind::Repeat if repeatable => return Planted::Repeat(place),
+                DefectKind::Repeat => continue,
                 DefectKind::Replace(column, texts) => {
                     let chosen = values.chance.below(texts.len() as u64);
                     (*column, &texts[chosen as usize])

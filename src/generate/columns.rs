@@ -1,10 +1,12 @@
 //! The columns of one table: from their names and texts to places in the plan.
 
+use std::collections::BTreeMap;
+
 use super::compile::{Compiler, count, rate, unknown, visible_names};
 use super::plan::{
-    Case, Column, Date, Item, Kind, List, ListSource, Number, Operand, Part, Spread, Text,
+    Case, Column, Date, Item, Kind, List, ListSource, Number, Operand, Part, Seasons, Spread, Text,
 };
-use super::spec::{self, Choice, ColumnSpec, DateSpec, NumberSpec};
+use super::spec::{self, Choice, ColumnSpec, DateSpec, Days, Lognormal, Normal, NumberSpec};
 use super::text::{RawPart, parse_text};
 use super::words::{Literal, Shares};
 
@@ -242,13 +244,10 @@ impl<'c, 'f> Columns<'c, 'f> {
     }
 
     fn date(&self, spec: &DateSpec) -> Checked<Kind> {
-        let days = spec
-            .days
-            .as_ref()
-            .map_or((0, 0), |days| (days.min, days.max));
-        if days.0 > days.1 {
-            return Err("`days` needs `min` ≤ `max`".to_owned());
-        }
+        let days = match &spec.days {
+            Some(days) => compile_days(days)?,
+            None => Number::default(),
+        };
         let moved = spec.days.is_some() || spec.days_per_row > 0;
         let date = match (spec.from, spec.to) {
             (Some(from), Some(to)) if from <= to && spec.after.is_none() && !moved => {
@@ -260,12 +259,10 @@ impl<'c, 'f> Columns<'c, 'f> {
                 if from.is_none() {
                     self.daily("the day of the run")?;
                 }
-                let (min, max) = days;
                 let per_row = spec.days_per_row;
                 Date::After {
                     from,
-                    min,
-                    max,
+                    days,
                     per_row,
                 }
             }
@@ -275,7 +272,7 @@ impl<'c, 'f> Columns<'c, 'f> {
                 );
             }
         };
-        Ok(Kind::Date(date, spec.format))
+        Ok(Kind::Date(date, seasons(spec)?, spec.format))
     }
 
     fn operand(&self, operand: &spec::Operand) -> Checked<Operand> {
@@ -328,6 +325,39 @@ impl<'c, 'f> Columns<'c, 'f> {
     }
 }
 
+fn seasons(spec: &DateSpec) -> Checked<Option<Seasons>> {
+    if spec.months.is_empty() && spec.weekdays.is_empty() {
+        return Ok(None);
+    }
+    let (months, weekdays) = (shares(&spec.months)?, shares(&spec.weekdays)?);
+    let most = |shares: &[u64]| shares.iter().copied().max().unwrap_or(0);
+    let most = most(&months) * most(&weekdays);
+    match most {
+        0 => Err("`months` and `weekdays` leave no day".to_owned()),
+        _ => Ok(Some(Seasons {
+            months,
+            weekdays,
+            most,
+        })),
+    }
+}
+
+/// Shares by number from 1 to `N`, all alike when none are given.
+fn shares<const N: usize>(given: &BTreeMap<u32, u64>) -> Checked<[u64; N]> {
+    if given.is_empty() {
+        return Ok([1; N]);
+    }
+    let mut shares = [0; N];
+    for (&number, &share) in given {
+        let place = (number as usize).checked_sub(1);
+        let place = place.and_then(|place| shares.get_mut(place));
+        let place = place.ok_or_else(|| format!("`{number}` is not between 1 and {N}"))?;
+        // their product stays a number
+        *place = share.min(u64::from(u32::MAX));
+    }
+    Ok(shares)
+}
+
 fn compile_number(spec: &NumberSpec) -> Checked<Number> {
     if spec.decimals > 9 {
         return Err("at most 9 `decimals` are possible".to_owned());
@@ -338,16 +368,31 @@ fn compile_number(spec: &NumberSpec) -> Checked<Number> {
     if !(min <= max && min.abs().max(max.abs()) < 9e15) {
         return Err("a number needs `min` ≤ `max`, with at most 15 digits".to_owned());
     }
-    let spread = match (&spec.normal, &spec.lognormal) {
-        (None, None) => Spread::Even,
-        (Some(normal), None) => Spread::Normal(normal.mean * scale, normal.sd * scale),
-        (None, Some(skewed)) => Spread::Lognormal(skewed.median * scale, skewed.sigma),
-        (Some(_), Some(_)) => return Err("give `normal` or `lognormal`, not both".to_owned()),
-    };
     Ok(Number {
         min: min as i64,
         max: max as i64,
         decimals: spec.decimals,
-        spread,
+        spread: spread(spec.normal.as_ref(), spec.lognormal.as_ref(), scale)?,
     })
+}
+
+fn compile_days(spec: &Days) -> Checked<Number> {
+    if spec.min > spec.max {
+        return Err("`days` needs `min` ≤ `max`".to_owned());
+    }
+    Ok(Number {
+        min: spec.min.into(),
+        max: spec.max.into(),
+        decimals: 0,
+        spread: spread(spec.normal.as_ref(), spec.lognormal.as_ref(), 1.0)?,
+    })
+}
+
+fn spread(normal: Option<&Normal>, skewed: Option<&Lognormal>, scale: f64) -> Checked<Spread> {
+    match (normal, skewed) {
+        (None, None) => Ok(Spread::Even),
+        (Some(normal), None) => Ok(Spread::Normal(normal.mean * scale, normal.sd * scale)),
+        (None, Some(skewed)) => Ok(Spread::Lognormal(skewed.median * scale, skewed.sigma)),
+        (Some(_), Some(_)) => Err("give `normal` or `lognormal`, not both".to_owned()),
+    }
 }

@@ -171,7 +171,11 @@ impl Compiler<'_> {
             );
         }
         let root = parent.map_or(place, |parent| self.plan.tables[parent].root);
-        if parent.is_some() && spec.rows.is_some() && self.plan.cut_of(root).is_some() {
+        if spec.exact {
+            let parent = parent.map(|parent| &self.plan.tables[parent]);
+            let fits = check_exact(spec.rows, parent, fan_out.as_ref());
+            self.noted(at, fits);
+        } else if parent.is_some() && spec.rows.is_some() && self.plan.cut_of(root).is_some() {
             self.problem(at, "another table cuts this family with its `rows` already");
         }
         let file = spec.file.clone();
@@ -186,6 +190,7 @@ impl Compiler<'_> {
             children: Vec::new(),
             root,
             rows: spec.rows,
+            exact: spec.exact,
             scaled: spec.scaled,
             daily: match parent {
                 Some(parent) => self.plan.tables[parent].daily,
@@ -210,6 +215,32 @@ impl Compiler<'_> {
             compiler.plan.defects.extend(compiled);
         }
         self.plan.tables[place].defects = first..self.plan.defects.len();
+    }
+}
+
+/// Whether a table can have exactly `rows` rows.
+fn check_exact(
+    rows: Option<u64>,
+    parent: Option<&Table>,
+    fan_out: Option<&Count>,
+) -> Result<(), String> {
+    let rows = rows.ok_or("an `exact` table needs `rows`")?;
+    let (Some(parent), Some(fan_out)) = (parent, fan_out) else {
+        return Ok(());
+    };
+    let Some(parents) = parent.rows.filter(|_| parent.exact) else {
+        return Err(format!(
+            "an `exact` table needs a parent that is `exact`, `{}` is not",
+            parent.name
+        ));
+    };
+    let (least, most) = fan_out.bounds();
+    match (parents.saturating_mul(least)..=parents.saturating_mul(most)).contains(&rows) {
+        true => Ok(()),
+        false => Err(format!(
+            "{parents} rows of `{}` with {least} to {most} rows each cannot have {rows}",
+            parent.name
+        )),
     }
 }
 

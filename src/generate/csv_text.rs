@@ -67,10 +67,16 @@ pub fn push_date(out: &mut Vec<u8>, date: NaiveDate, format: DateFormat) {
     let year = i64::from(date.year());
     let month = i64::from(date.month());
     let day = i64::from(date.day());
+    if format == DateFormat::Named {
+        push_number(out, day, 2);
+        out.extend_from_slice(date.format(" %b ").to_string().as_bytes());
+        return push_number(out, year, 4);
+    }
     let (parts, separator): ([(i64, usize); 3], &[u8]) = match format {
-        DateFormat::Iso => ([(year, 4), (month, 2), (day, 2)], b"-"),
+        DateFormat::Iso | DateFormat::Named => ([(year, 4), (month, 2), (day, 2)], b"-"),
         DateFormat::Compact => ([(year, 4), (month, 2), (day, 2)], b""),
         DateFormat::DayFirst => ([(day, 2), (month, 2), (year, 4)], b"/"),
+        DateFormat::MonthFirst => ([(month, 2), (day, 2), (year, 4)], b"/"),
     };
     for (n, (number, width)) in parts.into_iter().enumerate() {
         if n > 0 {

@@ -18,6 +18,7 @@ mod plan;
 mod request;
 mod row;
 mod run;
+mod shape;
 mod spec;
 mod text;
 mod values;

@@ -26,9 +26,9 @@ pub struct Plan {
 impl Plan {
     /// The table below `root` whose number of rows cuts the family, if there is one.
     pub fn cut_of(&self, root: usize) -> Option<usize> {
-        self.tables
-            .iter()
-            .position(|table| table.root == root && table.parent.is_some() && table.rows.is_some())
+        self.tables.iter().position(|table| {
+            table.root == root && table.parent.is_some() && table.rows.is_some() && !table.exact
+        })
     }
 }
 
@@ -54,8 +54,10 @@ pub struct Table {
     pub children: Vec<usize>,
     /// Place of the table at the top of its family.
     pub root: usize,
-    /// Rows of a root, or the row after which the family is cut.
+    /// Rows of a root or of an exact table, or the row after which the family is cut.
     pub rows: Option<u64>,
+    /// Whether its file has exactly that many rows.
+    pub exact: bool,
     /// Whether `rows` follows the scale.
     pub scaled: bool,
     /// Whether every day has rows of its own.
@@ -90,6 +92,19 @@ pub enum Count {
     Range(u64, u64),
     /// One of these numbers, by share.
     Shares(Vec<u64>, Shares),
+}
+
+impl Count {
+    /// The smallest and the greatest.
+    pub fn bounds(&self) -> (u64, u64) {
+        match self {
+            Self::Range(min, max) => (*min, *max),
+            Self::Shares(numbers, _) => {
+                let (least, most) = (numbers.iter().min(), numbers.iter().max());
+                (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
+            }
+        }
+    }
 }
 
 /// Where a value is found.
@@ -147,7 +162,7 @@ pub enum Kind {
     /// A whole number or fixed decimal.
     Number(Number),
     /// A date.
-    Date(Date, DateFormat),
+    Date(Date, Option<Seasons>, DateFormat),
     /// The year of a date.
     YearOf(Source),
     /// One number less another.
@@ -159,7 +174,7 @@ pub enum Kind {
 }
 
 /// A number in units of its last digit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Number {
     /// Smallest.
     pub min: i64,
@@ -172,9 +187,10 @@ pub struct Number {
 }
 
 /// A distribution, in units of the number's last digit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Spread {
     /// Every value as likely.
+    #[default]
     Even,
     /// Centre and width.
     Normal(f64, f64),
@@ -189,15 +205,24 @@ pub enum Date {
     After {
         /// The column; `None`: the day of the run.
         from: Option<Source>,
-        /// Fewest days.
-        min: i32,
-        /// Most days.
-        max: i32,
+        /// The days.
+        days: Number,
         /// Days for each row before this one.
         per_row: u32,
     },
     /// A first day and the number of days.
     Range(NaiveDate, u64),
+}
+
+/// How likely days are.
+#[derive(Debug)]
+pub struct Seasons {
+    /// Shares from January on.
+    pub months: [u64; 12],
+    /// Shares from Monday on.
+    pub weekdays: [u64; 7],
+    /// The greatest share that a day can have: of its month times of its day of the week.
+    pub most: u64,
 }
 
 /// A whole number, known or in a column.

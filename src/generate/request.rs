@@ -14,7 +14,7 @@ use crate::base::{Error, Interval, Result, nearest};
 pub struct Request {
     /// In place of the definition's seed.
     pub seed: Option<u64>,
-    /// Name of a scale; `None` is `default`.
+    /// Name of a scale, or a factor such as `2.5`; `None` is `default`.
     pub scale: Option<String>,
     /// In place of the row count of the first table that follows the scale; the others keep their proportion to it.
     pub rows: Option<u64>,
@@ -127,16 +127,21 @@ impl Request {
 
 fn scale(plan: &Plan, name: Option<&str>) -> Result<f64> {
     let name = name.unwrap_or("default");
-    match plan.scales.get(name) {
-        Some(&factor) if factor > 0.0 && factor <= 1e6 => Ok(factor),
+    let named = plan.scales.get(name).copied();
+    match named.or_else(|| name.parse().ok()) {
+        Some(factor) if factor > 0.0 && factor <= 1e6 => Ok(factor),
         Some(_) => Err(Error::new(format!(
             "scale `{name}` is not between 0 and 1000000"
         ))),
         None if name == "default" => Ok(1.0),
         None => {
             let known: Vec<&str> = plan.scales.keys().map(String::as_str).collect();
-            Err(Error::new(format!("scale `{name}` is unknown"))
-                .hint(format!("known are default, {}", known.join(", "))))
+            Err(
+                Error::new(format!("scale `{name}` is unknown")).hint(format!(
+                    "known are default, {}, and factors such as 2.5",
+                    known.join(", ")
+                )),
+            )
         }
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Work<'a> {
     }
 
     fn setting<'s>(
-        &self,
+        &'s self,
         root: usize,
         day: NaiveDate,
         lists: &'s [Cow<'s, WordList>],
@@ -108,6 +108,7 @@ impl<'a> Work<'a> {
         Setting {
             plan: self.plan,
             lists,
+            rows: &self.rows,
             seed: self.seed,
             root,
             day,

@@ -35,6 +35,10 @@ pub struct TableSpec {
     /// Rows a day at scale `default`. A table without a parent needs it. In a table with a parent it cuts the table, and
     /// with it the whole family, after that row.
     pub rows: Option<u64>,
+    /// `true`: the file has exactly `rows` rows, repeated ones included, as far as `fan_out` allows. In a table with a parent, which must be
+    /// exact as well, they are shared out among the parents. A repeated row takes the place of a row that would have none below it.
+    #[serde(default)]
+    pub exact: bool,
     /// Whether scale and the row-count parameter change `rows`.
     #[serde(default = "yes")]
     pub scaled: bool,
@@ -217,12 +221,19 @@ pub struct DateSpec {
     /// Days to add for every row of the same parent before this one, so that the rows come in the order of time.
     #[serde(default)]
     pub days_per_row: u32,
+    /// Shares by month, 1 to 12, of which a month that is not named has none; without them all are alike. Of days that are drawn
+    /// from, those of a month with a greater share are likelier.
+    #[serde(default)]
+    pub months: BTreeMap<u32, u64>,
+    /// Shares by day of the week, 1 (Monday) to 7, in the same way.
+    #[serde(default)]
+    pub weekdays: BTreeMap<u32, u64>,
     /// How it is written.
     #[serde(default)]
     pub format: DateFormat,
 }
 
-/// A range of days.
+/// A number of days.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Days {
@@ -230,6 +241,10 @@ pub struct Days {
     pub min: i32,
     /// Most.
     pub max: i32,
+    /// Bell-shaped; without this or `lognormal` every number is as likely.
+    pub normal: Option<Normal>,
+    /// Skewed to the right.
+    pub lognormal: Option<Lognormal>,
 }
 
 /// How a date is written.
@@ -243,6 +258,10 @@ pub enum DateFormat {
     Compact,
     /// `31/01/2026`
     DayFirst,
+    /// `01/31/2026`
+    MonthFirst,
+    /// `31 Jan 2026`
+    Named,
 }
 
 /// A column's name or a whole number.
@@ -298,7 +317,7 @@ pub enum ListStyle {
     Numpy,
 }
 
-/// A planted mistake. Rows below a row with a mistake count as having it, too, and get no other.
+/// A planted mistake. Rows below a row with a mistake count as having it, too, and get no other, unless it is `mended`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefectSpec {
@@ -334,6 +353,8 @@ pub enum Expect {
     Duplicate,
     /// It is taken as it is: a quirk, not an error.
     Accepted,
+    /// It is set right on the way, and nothing of it is left.
+    Mended,
 }
 
 const fn yes() -> bool {
@@ -346,6 +367,7 @@ impl std::fmt::Display for Expect {
             Self::Quarantined => "quarantined",
             Self::Duplicate => "duplicate",
             Self::Accepted => "accepted",
+            Self::Mended => "mended",
         })
     }
 }

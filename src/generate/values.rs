@@ -8,7 +8,7 @@ use super::chance::{Chance, exp};
 use super::csv_text::{push_date, push_decimal, push_number};
 use super::list_text::push_list;
 use super::plan::{
-    Case, Count, Date, Kind, List, Number, Operand, Part, Plan, Source, Spread, Text,
+    Case, Count, Date, Kind, List, Number, Operand, Part, Plan, Seasons, Source, Spread, Text,
 };
 use super::row::{Cell, Row, Stretch};
 use super::spec::DateFormat;
@@ -53,7 +53,7 @@ impl Values<'_> {
                 let units = self.number(number);
                 self.put(Cell::Number(units, number.decimals));
             }
-            Kind::Date(date, format) => match self.date(date) {
+            Kind::Date(date, seasons, format) => match self.day(date, seasons.as_ref()) {
                 Some(date) => self.put(Cell::Date(date, *format)),
                 None => self.put(Cell::Null),
             },
@@ -263,13 +263,29 @@ impl Values<'_> {
         (drawn.round() as i64).clamp(number.min, number.max)
     }
 
+    /// A date that its season lets pass; the last that was drawn when none of many is.
+    fn day(&mut self, date: &Date, seasons: Option<&Seasons>) -> Option<NaiveDate> {
+        let mut drawn = self.date(date)?;
+        let Some(seasons) = seasons else {
+            return Some(drawn);
+        };
+        for _ in 0..100 {
+            let share = seasons.months[drawn.month0() as usize]
+                * seasons.weekdays[drawn.weekday().num_days_from_monday() as usize];
+            if self.chance.below(seasons.most) < share {
+                break;
+            }
+            drawn = self.date(date)?;
+        }
+        Some(drawn)
+    }
+
     fn date(&mut self, date: &Date) -> Option<NaiveDate> {
-        let (from, days) = match *date {
-            Date::Range(from, days) => (Some(from), self.chance.below(days) as i64),
+        let (from, days) = match date {
+            Date::Range(from, days) => (Some(*from), self.chance.below(*days) as i64),
             Date::After {
                 from,
-                min,
-                max,
+                days,
                 per_row,
             } => {
                 let from = match from.map(|source| self.cell(source)) {
@@ -278,18 +294,19 @@ impl Values<'_> {
                     Some(_) => None,
                 };
                 let rows = self.row.number.saturating_sub(1) as i64;
-                let days = rows.saturating_mul(i64::from(per_row));
-                (from, days.saturating_add(self.days(min, max)))
+                let before = rows.saturating_mul(i64::from(*per_row));
+                (from, before.saturating_add(self.days(days)))
             }
         };
         from?.checked_add_signed(TimeDelta::try_days(days)?)
     }
 
-    fn days(&mut self, min: i32, max: i32) -> i64 {
-        if min == max {
-            return i64::from(min);
+    fn days(&mut self, days: &Number) -> i64 {
+        // nothing is drawn where there is nothing to choose
+        match days.min == days.max {
+            true => days.min,
+            false => self.number(days),
         }
-        self.chance.between(i64::from(min), i64::from(max))
     }
 
     fn sample(&mut self, list: usize, shares: &Shares, count: &Count) {

@@ -30,7 +30,7 @@ pub struct Generate {
     /// Tables to write; all without it.
     #[serde(default)]
     tables: Vec<String>,
-    /// A scale of the declaration, such as `tiny`.
+    /// A scale of the declaration, such as `tiny`, or a factor such as `2.5`.
     scale: Option<String>,
     /// In place of the declaration's seed.
     seed: Option<u64>,

@@ -114,7 +114,10 @@ async fn synthetic_rows(database: &TestDatabase, table: &str) -> u64 {
 async fn what_was_planted_is_what_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for database in databases().await {
-        copy(&root.join("dags"), &database.home().join("dags"));
+        copy(
+            &root.join("dags/efiche"),
+            &database.home().join("dags/efiche"),
+        );
         let sums = run_to_the_end(&database);
         let folder = database.home().join("state/generated/2026-01-01");
         let planted = |table: &str, expect: &str| planted(&folder, table, expect);
@@ -146,7 +149,10 @@ async fn what_was_planted_is_what_is_found() {
 async fn the_sample_file_ends_as_its_answer_key_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for database in databases().await {
-        copy(&root.join("dags"), &database.home().join("dags"));
+        copy(
+            &root.join("dags/efiche"),
+            &database.home().join("dags/efiche"),
+        );
         copy(
             &root.join("data_sample"),
             &database.home().join("data_sample"),

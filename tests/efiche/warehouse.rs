@@ -22,7 +22,7 @@ struct Place {
 impl Place {
     fn new(test: TestDatabase) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for folder in ["dags", "data_sample"] {
+        for folder in ["dags/efiche", "data_sample"] {
             copy(&root.join(folder), &test.home().join(folder));
         }
         Self { test }

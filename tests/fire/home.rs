@@ -26,7 +26,7 @@ impl Home {
     pub fn new(test: TestDatabase) -> Self {
         let home = Self { test };
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        copy(&root.join("dags"), &home.path("dags"));
+        copy(&root.join("dags/efiche"), &home.path("dags/efiche"));
         home.edit("dag.yaml", "default: 5000", "default: 100");
         home.edit("dag.yaml", "default: default", "default: tiny");
         home.edit("dag.yaml", "retry_delay: 30s", "retry_delay: 1s");

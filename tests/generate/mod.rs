@@ -1,5 +1,7 @@
 //! The sample DAG's declarations: what they generate is pinned, sized and says which mistakes are in it.
 
+mod exact;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -58,7 +58,9 @@ async fn a_table_that_changed_is_asked_again() {
     house.sql("DELETE FROM people WHERE person = 'b'").await;
     silver(&house).await;
     house.file("gold/joined.sql", &format!("{CHAIN}\n-- anew"));
-    house.sql("INSERT INTO towns (town, name) VALUES ('x', 'Xanten')").await;
+    house
+        .sql("INSERT INTO towns (town, name) VALUES ('x', 'Xanten')")
+        .await;
     silver(&house).await;
     assert_eq!(lost(&house).await, [1], "the visit of the other");
 }
@@ -66,7 +68,9 @@ async fn a_table_that_changed_is_asked_again() {
 #[tokio::test]
 async fn a_row_that_a_left_join_did_not_find_is_lost_by_the_next() {
     let mut house = house().await;
-    house.sql("INSERT INTO visits (id, person) VALUES (4, 'nobody')").await;
+    house
+        .sql("INSERT INTO visits (id, person) VALUES (4, 'nobody')")
+        .await;
     // every person has a town, and yet a visit without a person has none
     house.file(
         "gold/towns.sql",

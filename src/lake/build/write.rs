@@ -14,6 +14,7 @@ use deltalake::operations::vacuum::VacuumMode;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
 use futures::TryStreamExt;
+use serde_json::json;
 
 use super::Building;
 use crate::base::{Error, Result};
@@ -103,11 +104,15 @@ pub(in crate::lake) async fn care(
             [] => OptimizeType::Compact,
             columns => OptimizeType::ZOrder(columns.to_vec()),
         };
+        // the library's own entry does not say by which columns; other writers of Delta tables do, under this name
+        let told =
+            (!care.zorder_by.is_empty()).then(|| ("zOrderBy".to_owned(), json!(care.zorder_by)));
         open()
             .await?
             .optimize()
             .with_type(kind)
             .with_session_state(Arc::new(compute.state()))
+            .with_commit_properties(CommitProperties::default().with_metadata(told))
             .await
             .map_err(delta)?;
     }

@@ -12,14 +12,14 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::prepared::Prepared;
 use self::work::Work;
 use super::blocking::blocking;
 use super::care::care;
 use super::period::Period;
-use super::{Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
+use super::{FULL_REFRESH, Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
 use crate::base::{Counts, Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::db::quote;
@@ -33,7 +33,7 @@ pub(super) use self::prepared::{cleans, made, merges};
 /// of another table, with the types that the rules give. Records that break a rule of severity `error` go to the table beside it,
 /// whose name ends with `_quarantine`, with all their reasons. A run does the whole table anew, in bounded memory, unless records and rules are
 /// as they were; readers see the old table or the new one.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clean {
     /// The table to read, as `bronze.visits`. Rule tables know it by its name without the layer.
@@ -187,7 +187,8 @@ impl Clean {
         context: &TaskContext,
         warehouse: &Warehouse,
     ) -> Result<Option<MadeOf>> {
-        if cleaning.looks_beyond() {
+        let anew = context.params.get(FULL_REFRESH).and_then(Value::as_bool);
+        if anew == Some(true) || cleaning.looks_beyond() {
             return Ok(None);
         }
         let rules = self.tables(&context.files).map_err(first)?;

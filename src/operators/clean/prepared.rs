@@ -160,6 +160,8 @@ pub(in crate::operators) fn made(
     for merge in &merges {
         made.insert(merge.into.clone(), None);
     }
+    // reading rule tables takes long, and most tasks share theirs
+    let mut tables: Vec<(Clean, RuleTables)> = Vec::new();
     // one reads what another has made: round after round until none is left that can be told
     loop {
         let columns = |made: &BTreeMap<String, Option<SchemaRef>>, from: &String| {
@@ -171,7 +173,18 @@ pub(in crate::operators) fn made(
             let Some(stored) = columns(&made, &clean.from) else {
                 return true;
             };
-            if let Ok(prepared) = Prepared::new(clean, files, &stored) {
+            let same = |(other, _): &(Clean, _)| {
+                other.rules == clean.rules && other.compatibility == clean.compatibility
+            };
+            if !tables.iter().any(same) {
+                match clean.tables(files) {
+                    Ok(read) => tables.push((clean.clone(), read)),
+                    Err(_) => return false,
+                }
+            }
+            let tables = tables.iter().find(|known| same(known));
+            let prepared = tables.map(|(_, tables)| Prepared::of(clean, tables, &stored));
+            if let Some(Ok(prepared)) = prepared {
                 made.insert(clean.into.clone(), Some(prepared.clean()));
                 let quarantine = format!("{}{QUARANTINE}", clean.into);
                 made.insert(quarantine, Some(prepared.rejected()));

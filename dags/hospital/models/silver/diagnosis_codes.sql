@@ -1,0 +1,30 @@
+-- unique_key: diagnosis_code
+SELECT column1 AS diagnosis_code, column2 AS description
+FROM (VALUES
+    ('A09', 'Infectious gastroenteritis'),
+    ('C34.9', 'Malignant neoplasm of bronchus or lung'),
+    ('C50.9', 'Malignant neoplasm of breast'),
+    ('C61', 'Malignant neoplasm of prostate'),
+    ('D64.9', 'Anaemia'),
+    ('E11.9', 'Type 2 diabetes mellitus'),
+    ('G40.9', 'Epilepsy'),
+    ('G43.9', 'Migraine'),
+    ('H66.9', 'Otitis media'),
+    ('I10', 'Essential hypertension'),
+    ('I20.9', 'Angina pectoris'),
+    ('I48.9', 'Atrial fibrillation or flutter'),
+    ('I50.9', 'Heart failure'),
+    ('I63.9', 'Cerebral infarction'),
+    ('J06.9', 'Acute upper respiratory infection'),
+    ('J18.9', 'Pneumonia'),
+    ('J45.9', 'Asthma'),
+    ('M17.9', 'Gonarthrosis'),
+    ('M54.5', 'Low back pain'),
+    ('R07.4', 'Chest pain'),
+    ('R10.4', 'Abdominal pain'),
+    ('R51', 'Headache'),
+    ('S52.5', 'Fracture of lower end of radius'),
+    ('S93.4', 'Sprain of ankle'),
+    ('T14.9', 'Injury'),
+    ('Z01.6', 'Radiological examination')
+) AS codes
