@@ -104,6 +104,12 @@ impl Catalog for Unasked<'_> {
     fn check(&self, _: &str, _: &Value, _: &Dag, _: &DagFiles) -> Vec<Flaw> {
         Vec::new()
     }
+
+    fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
+        // what it could not expand stays as it is
+        self.0.expand(dag, files);
+        Vec::new()
+    }
 }
 
 /// Stands for a template whose value is known only in the run.
