@@ -98,18 +98,13 @@ impl Warehouse {
         let frame = compute.query(&sql).await?;
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let frame = kept(frame, &schema)?;
-        let target = (layer, table);
+        let stored = self.lake.open_or_new(layer, table).await?;
         let properties = CommitProperties::default();
-        let (version, rows) = overwrite(
-            &self.lake,
-            target,
-            frame,
-            &compute,
-            partition_by,
-            properties,
-        )
-        .await?;
-        Ok(Replaced { version, rows })
+        let (stored, rows) = overwrite(stored, frame, &compute, partition_by, properties).await?;
+        Ok(Replaced {
+            version: stored.version().unwrap_or(0),
+            rows,
+        })
     }
 
     /// The rows of a query, counted.

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::models::sound_models;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
-use crate::base::{Counts, Error, Result, Secret};
+use crate::base::{Error, Result, Secret};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::lake::{self, Format, Warehouse, select};
+use crate::lake::{self, Folder, Format, Warehouse, select};
 
 /// Copies models to where others read them. A reader sees the old copy or the new one, never a part.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ pub struct Publish {
     select: String,
     /// Where to.
     to: Target,
-    /// The folder for CSV and Parquet files, or the SQLite file; relative to the home folder.
+    /// The folder for CSV files, Parquet files or Delta tables, or the SQLite file; relative to the home folder.
     path: Option<String>,
     /// The environment variable with the URL of the PostgreSQL database; the installation's own when absent.
     url_variable: Option<String>,
@@ -36,6 +36,8 @@ enum Target {
     Parquet,
     /// A table a model in one file.
     Sqlite,
+    /// A Delta table `<layer>.<name>` a model, which keeps its past versions for as long as `vacuum` in the model's header says.
+    Delta,
 }
 
 #[async_trait]
@@ -43,19 +45,19 @@ impl Operator for Publish {
     fn check(&self, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         match (self.to, &self.path, &self.url_variable) {
+            (Target::Postgres, None, _) | (_, Some(_), None) => {}
             (Target::Postgres, Some(_), _) => {
                 flaws.push(Flaw::at("/path", "`path` is for files").hint("remove it"));
             }
-            (Target::Csv | Target::Parquet | Target::Sqlite, None, _) => {
+            (_, None, _) => {
                 flaws.push(Flaw::at("", "`path` is missing").hint("for example `path: published`"));
             }
-            (Target::Csv | Target::Parquet | Target::Sqlite, _, Some(_)) => {
+            (_, Some(_), Some(_)) => {
                 flaws.push(
                     Flaw::at("/url_variable", "`url_variable` is for `to: postgres`")
                         .hint("remove it"),
                 );
             }
-            _ => {}
         }
         // what is wrong with the models is told where they are built
         if let Ok(models) = sound_models(dag, files)
@@ -111,17 +113,16 @@ impl Publish {
                     .await?
             }
             Target::Sqlite => warehouse.publish_to_sqlite(&selected, &path).await?,
+            Target::Delta => {
+                warehouse
+                    .publish_to_delta(&selected, &Folder::new(&path))
+                    .await?
+            }
         };
         let mut outcome = Outcome::default();
-        for (model, rows) in published {
-            context
-                .log
-                .info("model published", json!({"model": model, "rows": rows}));
-            let counts = Counts {
-                read: rows,
-                inserted: rows,
-                ..Counts::default()
-            };
+        for (model, counts) in published {
+            let fields = json!({"model": model, "counts": counts});
+            context.log.info("model published", fields);
             outcome.counts += counts;
             outcome.tables.insert(model, counts);
         }

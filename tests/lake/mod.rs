@@ -4,4 +4,5 @@ mod build;
 mod house;
 mod op;
 mod publish;
+mod published;
 mod run;

@@ -7,6 +7,7 @@ mod http;
 mod ingest;
 mod ingest_http;
 mod ingest_partition;
+mod publish;
 mod shell;
 mod sql;
 mod twice;

@@ -7,6 +7,7 @@ mod postgres;
 mod process;
 mod random_dag;
 mod shared;
+mod tables;
 mod task;
 mod web;
 
@@ -17,5 +18,6 @@ pub use postgres::Cluster;
 pub use process::Process;
 pub use random_dag::random_dag;
 pub use shared::shared_data;
+pub use tables::{delta_rows, parquet_rows};
 pub use task::{Try, cut_off};
 pub use web::{Answer, Asked, Web};

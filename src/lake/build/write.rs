@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, cast};
+use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::operations::optimize::OptimizeType;
 use deltalake::operations::vacuum::VacuumMode;
@@ -16,9 +17,9 @@ use futures::TryStreamExt;
 
 use super::Building;
 use crate::base::{Error, Result};
-use crate::lake::Lake;
 use crate::lake::compute::Compute;
 use crate::lake::error::{delta, planning};
+use crate::lake::model::Header;
 
 /// The rows of `frame` with the types of `schema`, whose columns are the frame's.
 pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
@@ -38,20 +39,15 @@ pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<Data
     frame.select(columns).map_err(planning)
 }
 
-/// Puts the rows of `frame` in the place of those of a table, given by layer and name; readers see the old rows or the new ones. The
-/// commit says `properties` too. Gives the version and the number of rows.
+/// Puts the rows of `frame` in the place of those of `table`, which may be still to be written; readers see the old rows or the new
+/// ones. The commit says `properties` too. Gives the table as it is then and the number of rows.
 pub(in crate::lake) async fn overwrite(
-    lake: &Lake,
-    (layer, name): (&str, &str),
+    table: DeltaTable,
     frame: DataFrame,
     compute: &Compute,
     partition_by: &[String],
     properties: CommitProperties,
-) -> Result<(u64, u64)> {
-    let table = match lake.open(layer, name).await? {
-        Some(table) => table,
-        None => lake.handle(layer, name)?,
-    };
+) -> Result<(DeltaTable, u64)> {
     let written = table
         .write(Vec::new())
         .with_input_plan(frame.into_unoptimized_plan())
@@ -71,58 +67,63 @@ pub(in crate::lake) async fn overwrite(
         .first()
         .and_then(|commit| commit.info.get("operationMetrics"));
     let rows = metrics.and_then(|metrics| metrics.get("num_added_rows")?.as_u64());
-    Ok((written.version().unwrap_or(0), rows.unwrap_or(0)))
+    Ok((written, rows.unwrap_or(0)))
+}
+
+/// Lays out and clears away the files of `table`, as `header` says. `changed`: whether rows were written.
+pub(in crate::lake) async fn care(
+    mut table: DeltaTable,
+    header: &Header,
+    changed: bool,
+    compute: &Compute,
+) -> Result<()> {
+    if changed && header.lays_out() {
+        let kind = match header.zorder_by.is_empty() {
+            true => OptimizeType::Compact,
+            false => OptimizeType::ZOrder(header.zorder_by.clone()),
+        };
+        (table, _) = table
+            .optimize()
+            .with_type(kind)
+            .with_session_state(Arc::new(compute.state()))
+            .await
+            .map_err(delta)?;
+    }
+    if let Some(retention) = header.vacuum {
+        let retention = TimeDelta::from_std(retention)
+            .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
+        table
+            .vacuum()
+            .with_retention_period(retention)
+            .with_enforce_retention_duration(false)
+            .with_mode(VacuumMode::Full)
+            .await
+            .map_err(delta)?;
+    }
+    Ok(())
 }
 
 impl Building<'_> {
     /// Puts the rows of `frame` in the place of the model's.
     pub(super) async fn overwrite(&self, frame: DataFrame) -> Result<(u64, u64)> {
-        let target = (self.model.layer.as_str(), self.model.name.as_str());
+        let (layer, name) = (&self.model.layer, &self.model.name);
+        let table = self.lake.open_or_new(layer, name).await?;
         let partition_by = &self.model.header.partition_by;
-        overwrite(
-            self.lake,
-            target,
-            frame,
-            &self.compute,
-            partition_by,
-            self.commit(),
-        )
-        .await
+        let (table, rows) =
+            overwrite(table, frame, &self.compute, partition_by, self.commit()).await?;
+        Ok((table.version().unwrap_or(0), rows))
     }
 
     /// Lays out and clears away files, as the header says. `changed`: whether rows were written.
     pub(super) async fn care(&self, changed: bool) -> Result<()> {
-        let header = &self.model.header;
         let (layer, name) = (&self.model.layer, &self.model.name);
-        let open = async || {
-            let table = self.lake.open(layer, name).await?;
-            table.ok_or_else(|| Error::new("a table is gone that was just written").transient())
-        };
-        if changed && (header.optimize || !header.zorder_by.is_empty()) {
-            let kind = match header.zorder_by.is_empty() {
-                true => OptimizeType::Compact,
-                false => OptimizeType::ZOrder(header.zorder_by.clone()),
-            };
-            open()
-                .await?
-                .optimize()
-                .with_type(kind)
-                .with_session_state(Arc::new(self.compute.state()))
-                .await
-                .map_err(delta)?;
+        let header = &self.model.header;
+        if header.vacuum.is_none() && !(changed && header.lays_out()) {
+            return Ok(());
         }
-        if let Some(retention) = header.vacuum {
-            let retention = TimeDelta::from_std(retention)
-                .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
-            open()
-                .await?
-                .vacuum()
-                .with_retention_period(retention)
-                .with_enforce_retention_duration(false)
-                .with_mode(VacuumMode::Full)
-                .await
-                .map_err(delta)?;
-        }
-        Ok(())
+        let table = self.lake.open(layer, name).await?;
+        let table =
+            table.ok_or_else(|| Error::new("a table is gone that was just written").transient())?;
+        care(table, header, changed, &self.compute).await
     }
 }

@@ -90,6 +90,11 @@ impl Header {
         }
     }
 
+    /// Whether files are laid out anew after rows were written.
+    pub(in crate::lake) fn lays_out(&self) -> bool {
+        self.optimize || !self.zorder_by.is_empty()
+    }
+
     fn flaw(&self) -> Option<(&'static str, &'static str)> {
         let merges = matches!(
             self.materialized,
