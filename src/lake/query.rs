@@ -51,11 +51,17 @@ impl Warehouse {
         Ok(Rows { frame })
     }
 
-    /// Writes a table as CSV in the order of its key. Gives the number of rows.
+    /// Writes a table as CSV in the order of its key; without one, of all columns. Of a table that no model makes, the columns `_…`, which
+    /// say where its records came from, stay out without `all`, and decide the order last. Gives the number of rows.
     ///
     /// # Errors
     /// When there is no such table; when `out` cannot be written.
-    pub async fn export(&self, full_name: &str, out: &mut (dyn Write + Send)) -> Result<u64> {
+    pub async fn export(
+        &self,
+        full_name: &str,
+        all: bool,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64> {
         let model = self.models.get(full_name);
         let mut key = model
             .map(|model| model.header.unique_key.clone())
@@ -64,12 +70,24 @@ impl Warehouse {
             key.push("version".to_owned());
         }
         let table = quoted(full_name);
+        let columns = self.query(&format!("SELECT * FROM {table}"), None).await?;
+        let (own, mut others): (Vec<String>, Vec<String>) = columns
+            .columns()
+            .into_iter()
+            .partition(|name| model.is_some() || !name.starts_with('_'));
+        let list = |names: &[String]| {
+            let names = names.iter().map(|name| quote(name));
+            names.collect::<Vec<String>>().join(", ")
+        };
+        let shown = match all {
+            true => "*".to_owned(),
+            false => list(&own),
+        };
         if key.is_empty() {
-            let all = self.query(&format!("SELECT * FROM {table}"), None).await?;
-            key = all.columns();
+            key = own;
+            key.append(&mut others);
         }
-        let order: Vec<String> = key.iter().map(|name| quote(name)).collect();
-        let sql = format!("SELECT * FROM {table} ORDER BY {}", order.join(", "));
+        let sql = format!("SELECT {shown} FROM {table} ORDER BY {}", list(&key));
         self.query(&sql, None).await?.write(Format::Csv, out).await
     }
 

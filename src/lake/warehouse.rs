@@ -24,7 +24,7 @@ pub struct Warehouse {
     pub(super) dag_id: DagId,
     pub(super) lake: Lake,
     pub(super) models: Arc<Models>,
-    records: Records,
+    pub(super) records: Records,
     snapshot: OnceCell<Arc<Snapshot>>,
 }
 

@@ -45,10 +45,10 @@ impl Operator for Publish {
     fn check(&self, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         match (self.to, &self.path, &self.url_variable) {
-            (Target::Postgres, None, _) | (_, Some(_), None) => {}
             (Target::Postgres, Some(_), _) => {
                 flaws.push(Flaw::at("/path", "`path` is for files").hint("remove it"));
             }
+            (Target::Postgres, None, _) | (_, Some(_), None) => {}
             (_, None, _) => {
                 flaws.push(Flaw::at("", "`path` is missing").hint("for example `path: published`"));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use galen::lake::{Built, Format, Models, Planned, Request, Sources, TestResult, Warehouse};
-use galen::records::{Records, schema_from_sql};
+use galen::records::{Records, own_tables, schema_from_sql};
 
 use crate::support::{TestDatabase, instant};
 
@@ -46,8 +46,10 @@ impl House {
 
     /// The models as they are now, which must be sound.
     pub fn warehouse(&self) -> Warehouse {
+        let mut op = schema_from_sql(&self.tables).expect("tables");
+        own_tables().for_each(|table| op.insert(table));
         let sources = Sources {
-            op: schema_from_sql(&self.tables).expect("tables"),
+            op,
             ..Sources::default()
         };
         let files = self

@@ -6,3 +6,5 @@ mod op;
 mod publish;
 mod published;
 mod run;
+mod trace;
+mod traced;

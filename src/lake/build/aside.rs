@@ -13,7 +13,7 @@ use crate::lake::warehouse::numbers;
 
 /// A folder of rows; gone when dropped. What a killed build left is removed by the next.
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(in crate::lake) struct Aside {
     folder: PathBuf,
 }
 

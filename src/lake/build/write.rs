@@ -1,6 +1,7 @@
 //! Writing a whole Delta table, and keeping its files in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -13,7 +14,8 @@ use deltalake::operations::optimize::OptimizeType;
 use deltalake::operations::vacuum::VacuumMode;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStoreExt;
 
 use super::Building;
 use crate::base::{Error, Result};
@@ -90,18 +92,42 @@ pub(in crate::lake) async fn care(
             .map_err(delta)?;
     }
     if let Some(retention) = header.vacuum {
-        let retention = TimeDelta::from_std(retention)
-            .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
+        clear(table, retention).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the files that no version younger than `retention` needs, if there are any: else the log would grow with every look.
+async fn clear(table: DeltaTable, retention: Duration) -> Result<()> {
+    let retention = TimeDelta::from_std(retention)
+        .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
+    let vacuum = |table: &DeltaTable| {
+        let table = table.clone();
         table
             .vacuum()
             .with_retention_period(retention)
             .with_enforce_retention_duration(false)
             .with_mode(VacuumMode::Full)
-            .await
-            .map_err(delta)?;
+    };
+    let (_, planned) = vacuum(&table).with_dry_run(true).await.map_err(delta)?;
+    // files that were deleted long ago are planned again and again
+    let store = table.object_store();
+    let there = stream::iter(planned.files_deleted)
+        .map(|path| {
+            let store = Arc::clone(&store);
+            async move { store.head(&path.into()).await.is_ok() }
+        })
+        .buffer_unordered(LOOKS)
+        .any(std::future::ready)
+        .await;
+    if there {
+        vacuum(&table).await.map_err(delta)?;
     }
     Ok(())
 }
+
+/// Files that are looked for at the same time.
+const LOOKS: usize = 16;
 
 impl Building<'_> {
     /// Puts the rows of `frame` in the place of the model's.
