@@ -2,44 +2,69 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use deltalake::{DeltaTable, DeltaTableBuilder, ensure_table_uri};
+use object_store::ObjectStoreExt;
 
 use super::At;
+use super::bucket::Bucket;
 use super::error::delta;
 use crate::base::{Error, Result};
+use crate::config::Settings;
 
 /// A folder below which Delta tables are, each named by its path from here.
 #[derive(Debug, Clone)]
-pub struct Folder {
-    path: PathBuf,
+pub struct Folder(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Here(PathBuf),
+    There(Bucket),
 }
 
 impl Folder {
-    /// The folder at `path`. Touches no disk.
-    pub fn new(path: &Path) -> Self {
-        Self {
-            // tables are opened by URL, which knows no current folder
-            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    /// The folder at `location`: a path, relative to the home folder, or `s3://bucket/prefix`. Touches neither disk nor network.
+    pub fn new(settings: &Settings, location: &str) -> Self {
+        if let Some(bucket) = Bucket::new(settings, location) {
+            return Self(Inner::There(bucket));
         }
+        let path = settings.home.join(location);
+        // tables are opened by URL, which knows no current folder
+        Self(Inner::Here(std::path::absolute(&path).unwrap_or(path)))
     }
 
     /// Where the table is, or would be.
-    pub fn path(&self, table: &str) -> PathBuf {
-        self.path.join(table)
+    pub fn place(&self, table: &str) -> String {
+        match &self.0 {
+            Inner::Here(path) => path.join(table).display().to_string(),
+            Inner::There(bucket) => bucket.place(table),
+        }
     }
 
     /// Names of the tables that are in `folder` and not below it.
-    pub(super) fn tables(&self, folder: &str) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path.join(folder)).into_iter();
-        let mut names: Vec<String> = entries
-            .flatten()
-            .flatten()
-            .filter(|entry| is_table(&entry.path()))
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
+    ///
+    /// # Errors
+    /// When an object store cannot be asked.
+    pub(super) async fn tables(&self, folder: &str) -> Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        match &self.0 {
+            Inner::Here(path) => {
+                let entries = std::fs::read_dir(path.join(folder)).into_iter();
+                let tables = entries
+                    .flatten()
+                    .flatten()
+                    .filter(|entry| is_table(&entry.path()));
+                names.extend(tables.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+            }
+            Inner::There(bucket) => {
+                for name in bucket.folders(folder).await? {
+                    if bucket.is_table(&format!("{folder}/{name}")).await? {
+                        names.push(name);
+                    }
+                }
+            }
+        }
         names.sort();
-        names
+        Ok(names)
     }
 
     /// The table as it is now; `None` when it was never written.
@@ -47,7 +72,7 @@ impl Folder {
     /// # Errors
     /// When its log cannot be read.
     pub(super) async fn open(&self, table: &str) -> Result<Option<DeltaTable>> {
-        if !is_table(&self.path(table)) {
+        if !self.has(table).await? {
             return Ok(None);
         }
         let mut opened = self.handle(table)?;
@@ -71,8 +96,7 @@ impl Folder {
     /// # Errors
     /// When its place cannot be said as a URL.
     pub(super) async fn open_at(&self, table: &str, at: At) -> Result<Option<DeltaTable>> {
-        let path = self.path(table);
-        if !is_table(&path) {
+        if !self.has(table).await? {
             return Ok(None);
         }
         let mut opened = self.handle(table)?;
@@ -80,9 +104,9 @@ impl Folder {
             At::Version(version) => opened.load_version(version).await,
             At::Time(time) => {
                 // before its first version there was no table, and the earliest is not what was asked for
-                let first = path.join("_delta_log/00000000000000000000.json");
-                let made = std::fs::metadata(first).and_then(|about| about.modified());
-                if made.is_ok_and(|made| DateTime::<Utc>::from(made) > time) {
+                let first = "_delta_log/00000000000000000000.json".into();
+                let made = opened.object_store().head(&first).await;
+                if made.is_ok_and(|made| made.last_modified > time) {
                     return Ok(None);
                 }
                 opened.load_with_datetime(time).await
@@ -96,13 +120,23 @@ impl Folder {
     /// # Errors
     /// When its place cannot be said as a URL.
     pub(super) fn handle(&self, table: &str) -> Result<DeltaTable> {
-        let path = self.path(table);
+        let path = match &self.0 {
+            Inner::Here(path) => path.join(table),
+            Inner::There(bucket) => return bucket.handle(table),
+        };
         std::fs::create_dir_all(&path).map_err(|error| {
             Error::new(format!("cannot create folder `{}`", path.display())).because(error)
         })?;
         let url = ensure_table_uri(path.display().to_string()).map_err(delta)?;
         let builder = DeltaTableBuilder::from_url(url).map_err(delta)?;
         builder.build().map_err(delta)
+    }
+
+    async fn has(&self, table: &str) -> Result<bool> {
+        match &self.0 {
+            Inner::Here(path) => Ok(is_table(&path.join(table))),
+            Inner::There(bucket) => bucket.is_table(table).await,
+        }
     }
 }
 

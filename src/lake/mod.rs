@@ -4,6 +4,7 @@
 //! is replaced. [`compute`] is the only place that makes a
 //! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
 
+mod bucket;
 mod build;
 mod catalogue;
 mod compute;

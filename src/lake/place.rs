@@ -10,7 +10,8 @@ use super::lock::TableLock;
 use crate::base::{DagId, Error, Result};
 use crate::config::Settings;
 
-/// The Delta tables of one DAG, in `state/lake/<dag_id>/<layer>/<table>`, and what is known of them besides.
+/// The Delta tables of one DAG, in `<location>/<dag_id>/<layer>/<table>`, and what is known of them besides, which is in
+/// `state/lake/<dag_id>` wherever they are.
 #[derive(Debug, Clone)]
 pub struct Lake {
     /// Locks, what is kept aside, and what is known from run to run.
@@ -31,15 +32,16 @@ impl Lake {
     /// The tables of `dag_id`. Touches no disk.
     pub fn new(settings: &Settings, dag_id: &DagId) -> Self {
         let state = settings.state_dir().join("lake").join(dag_id.as_str());
+        let location = settings.lake.location.trim_end_matches('/');
         Self {
-            tables: Folder::new(&state),
-            state,
+            tables: Folder::new(settings, &format!("{location}/{dag_id}")),
+            state: std::path::absolute(&state).unwrap_or(state),
         }
     }
 
     /// Where the table is, or would be.
-    pub fn path(&self, layer: &str, table: &str) -> PathBuf {
-        self.tables.path(&named(layer, table))
+    pub fn place(&self, layer: &str, table: &str) -> String {
+        self.tables.place(&named(layer, table))
     }
 
     /// A folder for what a build of the table keeps aside while it runs.
@@ -60,8 +62,11 @@ impl Lake {
     }
 
     /// Names of the tables that exist in `layer`.
-    pub(super) fn tables(&self, layer: &str) -> Vec<String> {
-        self.tables.tables(layer)
+    ///
+    /// # Errors
+    /// When an object store cannot be asked.
+    pub(super) async fn tables(&self, layer: &str) -> Result<Vec<String>> {
+        self.tables.tables(layer).await
     }
 
     /// Waits until nobody else writes the table.
@@ -105,7 +110,7 @@ impl Lake {
         opened.ok_or_else(|| {
             Error::new(format!("table `{layer}.{table}` has no such version")).hint(format!(
                 "`galen tables` lists tables, and the log is in `{}`",
-                self.path(layer, table).display()
+                self.place(layer, table)
             ))
         })
     }

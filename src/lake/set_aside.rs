@@ -95,7 +95,7 @@ impl Warehouse {
     async fn tables_aside(&self, only: Option<&str>) -> Result<Vec<(String, &'static str)>> {
         let mut found = Vec::new();
         for layer in LAYERS {
-            for table in self.lake.tables(layer) {
+            for table in self.lake.tables(layer).await? {
                 let name = format!("{layer}.{table}");
                 let asked = only.is_none_or(|only| only == name);
                 if !asked || !table.ends_with(QUARANTINE) || self.models.contains(&name) {

@@ -19,7 +19,8 @@ pub struct Publish {
     select: String,
     /// Where to.
     to: Target,
-    /// The folder for CSV files, Parquet files or Delta tables, or the SQLite file; relative to the home folder.
+    /// The folder for CSV files, Parquet files or Delta tables, or the SQLite file; relative to the home folder. Delta tables can be in an
+    /// object store, as `s3://bucket/prefix`.
     path: Option<String>,
     /// The environment variable with the URL of the PostgreSQL database; the installation's own when absent.
     url_variable: Option<String>,
@@ -95,7 +96,8 @@ impl Publish {
             context.records.clone(),
             models.into(),
         );
-        let path = context.home.join(self.path.as_deref().unwrap_or_default());
+        let path = self.path.as_deref().unwrap_or_default();
+        let file = context.home.join(path);
         let published = match self.to {
             Target::Postgres => {
                 warehouse
@@ -104,18 +106,18 @@ impl Publish {
             }
             Target::Csv => {
                 warehouse
-                    .publish_to_files(&selected, Format::Csv, &path)
+                    .publish_to_files(&selected, Format::Csv, &file)
                     .await?
             }
             Target::Parquet => {
                 warehouse
-                    .publish_to_files(&selected, Format::Parquet, &path)
+                    .publish_to_files(&selected, Format::Parquet, &file)
                     .await?
             }
-            Target::Sqlite => warehouse.publish_to_sqlite(&selected, &path).await?,
+            Target::Sqlite => warehouse.publish_to_sqlite(&selected, &file).await?,
             Target::Delta => {
                 warehouse
-                    .publish_to_delta(&selected, &Folder::new(&path))
+                    .publish_to_delta(&selected, &Folder::new(&context.settings, path))
                     .await?
             }
         };

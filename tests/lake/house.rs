@@ -91,8 +91,8 @@ impl House {
 
     /// Files of Delta tables in `layer.table`, as Parquet.
     pub fn files(&self, layer: &str, table: &str) -> usize {
-        let path = self.warehouse().lake().path(layer, table);
-        let pattern = format!("{}/**/*.parquet", path.display());
+        let place = self.warehouse().lake().place(layer, table);
+        let pattern = format!("{place}/**/*.parquet");
         glob::glob(&pattern)
             .expect("a pattern")
             .flatten()

@@ -1,5 +1,6 @@
 //! Models: built, tested, queried, published, as tasks of a run.
 
+mod bucket;
 mod build;
 mod house;
 mod op;
