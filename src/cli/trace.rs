@@ -115,8 +115,8 @@ fn print_layered(trace: &RowTrace, printer: &mut Printer) -> Result<()> {
         }
         if source.unknown > 0 {
             printer.note(&format!(
-                "{} rows of `{}` came from no file that is known",
-                source.unknown, source.table
+                "{} of {} rows of `{}` came from no file that is known",
+                source.unknown, source.rows, source.table
             ));
         }
     }

@@ -140,20 +140,25 @@ impl Bucket {
         Ok(Arc::clone(self.store.get_or_init(|| Arc::new(store))))
     }
 
-    /// That the store gives no answer, or a refusal. Its own words may hold what only it should know.
+    /// That the store gives no answer, or a refusal. Its own words are looked at and not passed on: they may hold what only it should know.
     fn unreachable(&self, error: &object_store::Error) -> Error {
-        use object_store::Error as Cause;
         let location = &self.location;
-        match error {
-            Cause::NotFound { .. } => Error::new(format!("there is no bucket for `{location}`"))
-                .hint("make the bucket, or name another as `location` in section `[lake]`"),
-            Cause::Unauthenticated { .. } | Cause::PermissionDenied { .. } => Error::new(format!(
-                "`{location}` may not be read with these keys"
-            ))
-            .hint("section `[s3]` of `galen.toml` has `access_key_id` and `secret_access_key`"),
-            _ => Error::new(format!("`{location}` cannot be reached"))
+        let said = error.to_string();
+        let says = |codes: &[&str]| codes.iter().any(|code| said.contains(code));
+        if says(&["NoSuchBucket"]) {
+            Error::new(format!("there is no bucket for `{location}`"))
+                .hint("make the bucket, or name another as `location` in section `[lake]`")
+        } else if says(&[
+            "AccessDenied",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+        ]) {
+            Error::new(format!("`{location}` may not be read with these keys"))
+                .hint("section `[s3]` of `galen.toml` has `access_key_id` and `secret_access_key`")
+        } else {
+            Error::new(format!("`{location}` cannot be reached"))
                 .hint("`endpoint` and `region` in section `[s3]` of `galen.toml` say where it is")
-                .transient(),
+                .transient()
         }
     }
 }

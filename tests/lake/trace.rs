@@ -13,7 +13,7 @@ const TABLES: &str =
 async fn house(models: &[(&str, &str)]) -> House {
     let mut house = House::new(TestDatabase::sqlite(), TABLES);
     house
-        .sql("INSERT INTO visits (id, person, ward, cost) VALUES (1, 'a', 'x', 10), (2, 'b', 'x', 20), (3, 'a', 'y', 30), (4, 'c', NULL, 40), (5, 'c', 'x', 10);
+        .sql("INSERT INTO visits (id, person, ward, cost) VALUES (1, 'a', 'x', 10), (2, 'b', 'x', 20), (3, 'a', 'y', 30), (4, 'c', NULL, 45), (5, 'c', 'x', 10);
             INSERT INTO people (person, town) VALUES ('a', 'Rome'), ('b', 'Rome'), ('c', 'Oslo'), ('d', 'Oslo');
             INSERT INTO wards (ward, beds) VALUES ('x', 3), ('y', 5), ('z', 7);")
         .await;
@@ -48,6 +48,14 @@ fn steps(trace: &RowTrace) -> String {
     steps.collect::<Vec<String>>().join(" ")
 }
 
+/// The same by name.
+fn sorted(trace: &RowTrace) -> String {
+    let text = steps(trace);
+    let mut steps: Vec<&str> = text.split(' ').collect();
+    steps.sort_unstable();
+    steps.join(" ")
+}
+
 /// A query, what names a row of it, and the tables with the rows that had a part.
 type Case = (
     &'static str,
@@ -71,7 +79,7 @@ async fn only_rows_that_had_a_part_are_told_whatever_the_query_does() {
         // a value that is null groups too, and is found by another column
         (
             "SELECT ward, sum(cost) AS cost FROM op.visits GROUP BY ward",
-            &[("cost", "40")],
+            &[("cost", "45")],
             "op.visits=1",
         ),
         (
@@ -164,8 +172,8 @@ async fn rows_are_followed_from_model_to_model_and_each_counts_once() {
     let found = trace(&house, "gold.towns", &[("town", "Oslo"), ("ward", "x")]).await;
     // one visit is of the town itself; all three of the ward made its sum
     assert_eq!(
-        steps(&found),
-        "gold.towns=1 core.wards=1 silver.shown=3 silver.visits=3 core.people=1 op.people=1 op.visits=3"
+        sorted(&found),
+        "core.people=1 core.wards=1 gold.towns=1 op.people=1 op.visits=3 silver.visits=3"
     );
     assert_eq!(
         found.steps[0].model.as_deref(),
@@ -215,6 +223,6 @@ async fn rows_are_followed_from_model_to_model_and_each_counts_once() {
     let found = house.warehouse().trace("core.wards", &key, 10).await;
     assert_eq!(
         steps(&found.expect("traced")),
-        "core.wards=1 silver.shown=1 silver.visits=1 op.visits=0"
+        "core.wards=1 silver.visits=1 op.visits=0"
     );
 }

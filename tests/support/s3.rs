@@ -27,7 +27,7 @@ impl S3 {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut server = Process::start(&mut command);
-        for _ in 0..600 {
+        for _ in 0..1200 {
             if let Some(answer) = put_bucket(&address) {
                 assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
                 return Some(Self {

@@ -26,14 +26,14 @@ use super::Warehouse;
 use super::build::since_ever;
 use super::compute::ASIDE;
 use super::error::planning;
-use super::model::{Model, render_since};
+use super::model::{Materialized, Model, TableName, render_since};
 use crate::base::{Error, Result};
 use crate::db::quote;
 
 /// Where rows came from.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RowTrace {
-    /// The tables on the way, each after all that read it.
+    /// The tables on the way, each after all that read it; views on the way are looked through.
     pub steps: Vec<Step>,
     /// What is known of the rows of those that no model makes.
     pub sources: Vec<SourceRows>,
@@ -106,11 +106,18 @@ impl Warehouse {
         held: &mut Held,
     ) -> Result<BTreeSet<String>> {
         let mut names = BTreeMap::new();
-        for read in &model.reads {
-            let schema = read.schema.as_deref().unwrap_or_default();
+        let mut reads: Vec<&TableName> = model.reads.iter().collect();
+        while let Some(read) = reads.pop() {
+            let (schema, name) = (read.schema.as_deref().unwrap_or_default(), read.full());
             self.register(&held.compute, schema, &read.table, None)
                 .await?;
-            names.insert(read.full(), self.row_name(&read.full(), held).await?);
+            // the engine puts the query of a view in its place
+            if let Some(view) = self.models.get(&name)
+                && view.header.materialized == Materialized::View
+            {
+                reads.extend(&view.reads);
+            }
+            names.insert(name.clone(), self.row_name(&name, held).await?);
         }
         let plan = self.whole(model, held).await?;
         let found = Contributors::of(&plan, &names).map_err(planning)?;
