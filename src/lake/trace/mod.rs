@@ -10,12 +10,14 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Column, NullEquality};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{
     Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, cast, lit,
 };
 use datafusion::prelude::ident;
+use datafusion::scalar::ScalarValue;
 
 pub use self::origins::{SourceFile, SourceRows};
 pub use self::start::RowKey;
@@ -25,7 +27,7 @@ use self::held::Held;
 use super::Warehouse;
 use super::build::since_ever;
 use super::compute::ASIDE;
-use super::error::planning;
+use super::error::{planning, running};
 use super::model::{Materialized, Model, TableName, render_since};
 use crate::base::{Error, Result};
 use crate::db::quote;
@@ -164,6 +166,7 @@ async fn restricted(
         .map(|(n, name)| format!("{} AS \"wanted_{n}\"", quote(name)))
         .collect();
     let sql = format!("SELECT DISTINCT {} FROM {ASIDE}.{wanted}", list.join(", "));
+    let few = few(&sql, held).await?;
     let wanted = held.compute.query(&sql).await?.into_unoptimized_plan();
     let made = || {
         let fields = plan.schema().columns();
@@ -196,8 +199,11 @@ async fn restricted(
             .iter()
             .zip(names)
             .map(|(place, name)| ident(place).alias(name));
-        LogicalPlanBuilder::from(plan.clone())
-            .project(columns)?
+        let mut pairs = LogicalPlanBuilder::from(plan.clone()).project(columns)?;
+        if let Some(few) = few {
+            pairs = pairs.filter(few)?;
+        }
+        pairs
             .join_detailed(
                 wanted.clone(),
                 JoinType::Inner,
@@ -211,4 +217,35 @@ async fn restricted(
             .build()
     };
     made().map_err(planning)
+}
+
+/// Rows that are few.
+const FEW: usize = 20;
+
+/// That columns `made_…` have the values of a row of `sql`, where its rows are few: the engine looks at as little of the tables as that
+/// allows, which a join does not bring about.
+async fn few(sql: &str, held: &Held) -> Result<Option<Expr>> {
+    let batches = held
+        .compute
+        .rows(&format!("{sql} LIMIT {}", FEW + 1))
+        .await?;
+    if batches.iter().map(RecordBatch::num_rows).sum::<usize>() > FEW {
+        return Ok(None);
+    }
+    let mut any = lit(false);
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let mut all = lit(true);
+            for (n, column) in batch.columns().iter().enumerate() {
+                let own = ident(format!("made_{n}"));
+                let value = ScalarValue::try_from_array(column, row).map_err(running)?;
+                all = all.and(match value.is_null() {
+                    true => own.is_null(),
+                    false => own.eq(Expr::Literal(value, None)),
+                });
+            }
+            any = any.or(all);
+        }
+    }
+    Ok(Some(any))
 }
