@@ -17,13 +17,14 @@ use super::quality::Quality;
 use super::quarantine::Quarantine;
 use super::query::Query;
 use super::retry::Retry;
-use super::rows::{Export, Tables, Tracing};
+use super::rows::{Export, Tables};
 use super::run::Run;
 use super::runs::Runs;
 use super::scheduler::Scheduler;
 use super::schema::Schema;
 use super::tasks::Tasks;
 use super::tests::Tests;
+use super::trace::Tracing;
 
 /// From a hospital's raw data to audited tables, on a schedule.
 #[derive(Debug, Parser)]

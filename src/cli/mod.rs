@@ -36,6 +36,7 @@ mod table;
 mod task_log;
 mod tasks;
 mod tests;
+mod trace;
 mod what;
 mod when;
 

@@ -19,12 +19,18 @@ pub enum Quarantine {
 }
 
 /// List the records that were set aside: where they came from and why
+///
+/// Records on their way into a table of a layer are in the table beside it, whose name ends with `_quarantine`; they have no number, and
+/// each run judges them anew.
 #[derive(Debug, Args)]
 pub struct List {
     /// The DAG
     dag: String,
     #[command(flatten)]
     which: Which,
+    /// How many records have each reason, instead of the records
+    #[arg(long)]
+    by_reason: bool,
     /// Those too that went through since
     #[arg(long)]
     replayed: bool,
@@ -65,7 +71,7 @@ pub struct Replay {
 /// Which records are meant.
 #[derive(Debug, Args)]
 struct Which {
-    /// Only of this staging table
+    /// Only of this staging table, or this table of a layer, as `silver.visits_quarantine`
     #[arg(long, value_name = "TABLE")]
     from: Option<String>,
     /// Only with this reason
@@ -94,12 +100,23 @@ pub async fn quarantine(args: &Quarantine, app: &App, printer: &mut Printer) -> 
 
 async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
     let filter = args.which.filter(args.replayed);
+    let (from, reason) = (args.which.from.as_deref(), args.which.reason.as_deref());
+    let records = app.records(&args.dag)?;
+    let warehouse = app.warehouse(&args.dag)?;
+    if args.by_reason {
+        let mut table = Table::new(["from", "reason", "records"]);
+        let counted = records.quarantine_reasons(&filter).await?;
+        let more = warehouse.reasons_aside(from, reason).await?;
+        for ((from, reason), records) in counted.into_iter().chain(more) {
+            table.row([json!(from), json!(reason), json!(records)]);
+        }
+        printer.table(&table, args.json)?;
+        return Ok(Exit::Success);
+    }
     let mut table = Table::new(["id", "from", "file", "line", "reasons", "at", "state"]);
-    for record in app
-        .records(&args.dag)?
-        .quarantined(&filter, args.limit)
-        .await?
-    {
+    let found = records.quarantined(&filter, args.limit).await?;
+    let left = args.limit.saturating_sub(found.len() as u64);
+    for record in found {
         table.row([
             json!(record.id),
             json!(record.source_table),
@@ -108,6 +125,17 @@ async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
             reasons(&record),
             time(Some(record.at)),
             json!(record.state),
+        ]);
+    }
+    for record in warehouse.set_aside(from, reason, left).await? {
+        table.row([
+            Value::Null,
+            json!(record.table),
+            json!(record.file),
+            json!(record.line),
+            json!(record.reasons),
+            time(record.at),
+            json!("open"),
         ]);
     }
     printer.table(&table, args.json)?;

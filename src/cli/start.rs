@@ -9,7 +9,7 @@ use super::args::Verb;
 use super::{App, Args, Exit, Printer};
 use super::{
     audit, backfill, dags, db, demo, doctor, generate, lineage, logging, profile, quality,
-    quarantine, query, retry, rows, run, runs, scheduler, schema, tasks, tests,
+    quarantine, query, retry, rows, run, runs, scheduler, schema, tasks, tests, trace,
 };
 use crate::base::{Error, Result};
 
@@ -50,7 +50,7 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
         Verb::Quality(args) => quality::quality(&args, &app, printer),
         Verb::LineageOf(args) => lineage::lineage(&args, &app, printer),
         Verb::Docs(args) => wait(lineage::docs(&args, &app, printer)),
-        Verb::Tracing(args) => wait(rows::trace(&args, &app, printer)),
+        Verb::Tracing(args) => wait(trace::trace(&args, &app, printer)),
         Verb::Profile(args) => profile::show(&args, &app, printer),
         Verb::Quarantine(args) => wait(quarantine::quarantine(&args, &app, printer)),
         Verb::Audit(args) => wait(audit::audit(&args, &app, printer)),

@@ -9,6 +9,7 @@ mod load;
 mod logs;
 mod pools;
 mod records;
+mod s3;
 mod settings;
 
 pub use engine::Engine;
@@ -18,4 +19,5 @@ pub use load::{FILE, HOME_VARIABLE};
 pub use logs::Logs;
 pub use pools::{DEFAULT_POOL, Pools};
 pub use records::RecordsSettings;
+pub use s3::S3Settings;
 pub use settings::Settings;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, LakeSettings, Limits, Logs, Pools, RecordsSettings};
+use super::{Engine, LakeSettings, Limits, Logs, Pools, RecordsSettings, S3Settings};
 use crate::base::Secret;
 
 /// Everything an installation decides, checked. `Settings::load` reads it; tests fill it by hand.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How models are computed.
     pub lake: LakeSettings,
+    /// How object stores are reached.
+    pub s3: S3Settings,
 }
 
 impl Settings {
@@ -50,6 +52,7 @@ impl Settings {
             .or_else(|| prefixed("records", self.records.validate()))
             .or_else(|| prefixed("limits", self.limits.validate()))
             .or_else(|| prefixed("lake", self.lake.validate()))
+            .or_else(|| prefixed("s3", self.s3.validate()))
     }
 
     fn validate_database_url(&self) -> Option<(String, String)> {

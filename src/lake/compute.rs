@@ -1,6 +1,7 @@
 //! The one place that makes the engine's session, so that another (a cluster) can stand behind the same SQL.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 
 use datafusion::arrow::array::RecordBatch;
@@ -210,6 +211,17 @@ fn config(joins: Joins) -> SessionConfig {
         .optimizer
         .hash_join_inlist_pushdown_max_distinct_values = 0;
     config
+}
+
+/// A folder for what is kept aside for a moment, for nobody else; removed with what processes that are gone have spilled.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn scratch_folder(settings: &Settings) -> Result<PathBuf> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let own = spill_folder(&settings.state_dir().join("spill"))?;
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Ok(own.join(format!("scratch_{number}")))
 }
 
 /// This process's own folder in `all`; those of processes that are gone are removed once.

@@ -234,7 +234,7 @@ fn of_expr(expr: &Expr, input: &LogicalPlan) -> Result<BTreeSet<TableColumn>> {
 }
 
 /// The columns that a GROUP BY gives, grouping sets written out.
-fn grouping_columns(exprs: &[Expr]) -> Vec<Expr> {
+pub(super) fn grouping_columns(exprs: &[Expr]) -> Vec<Expr> {
     match exprs {
         [Expr::GroupingSet(set)] => set.distinct_expr().into_iter().cloned().collect(),
         exprs => exprs.to_vec(),

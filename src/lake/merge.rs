@@ -110,8 +110,9 @@ impl Warehouse {
             let sql = format!("SELECT * FROM {ASIDE}.staged");
             let frame = merging.compute.query(&sql).await?;
             let commit = MadeOf::commit(made_of);
-            let written = overwrite(&self.lake, target, frame, &merging.compute, &[], commit);
-            version = Some(written.await?.0);
+            let table = self.lake.open_or_new(target.0, target.1).await?;
+            let (table, _) = overwrite(table, frame, &merging.compute, &[], commit).await?;
+            version = table.version();
         }
         let Compared {
             inserted,

@@ -4,10 +4,12 @@
 //! is replaced by what rules left or merged from another. [`compute`] is the only place that makes a
 //! session of the engine. Does not belong here: when a model runs, and how operational rows came to be.
 
+mod bucket;
 mod build;
 mod catalogue;
 mod compute;
 mod error;
+mod folder;
 mod grade;
 mod incoming;
 mod kept_file;
@@ -27,8 +29,10 @@ mod quality;
 mod query;
 mod replace;
 mod rows;
+mod set_aside;
 mod testing;
 mod texts;
+mod trace;
 mod turn;
 mod types;
 mod warehouse;
@@ -39,6 +43,7 @@ pub use catalogue::catalogue;
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::execution::SendableRecordBatchStream as Batches;
 pub use error::running as read_error;
+pub use folder::Folder;
 pub use grade::{Grade, Graded, MadeFrom};
 pub use incoming::{Incoming, Sender, incoming};
 pub use landing::{Landing, check_landing_name};
@@ -55,7 +60,9 @@ pub use provenance::{ORDER, QUARANTINE, landed, rejected, unread};
 pub use quality::{KeptRule, RuleRun};
 pub use query::{Format, Rows};
 pub use replace::Replaced;
+pub use set_aside::SetAside;
 pub use testing::{Counted, ModelResults, TestResult, TestStatus};
 pub use texts::of as texts_of;
+pub use trace::{RowKey, RowTrace, SourceFile, SourceRows, Step};
 pub use turn::{Turn, turn};
 pub use warehouse::{StoredTable, Warehouse};

@@ -51,8 +51,8 @@ impl Warehouse {
         Ok(Rows { frame })
     }
 
-    /// Writes a table as CSV in the order of its key; with `all`, Galen's own columns too, whose names start with `_`. Gives the number of
-    /// rows.
+    /// Writes a table as CSV in the order of its key; without one, of all columns. Of a table that no model makes, the columns `_…`, which
+    /// say where its records came from, stay out without `all`, and decide the order last. Gives the number of rows.
     ///
     /// # Errors
     /// When there is no such table; when `out` cannot be written.
@@ -70,23 +70,24 @@ impl Warehouse {
             key.push("version".to_owned());
         }
         let table = quoted(full_name);
-        let rows = self.query(&format!("SELECT * FROM {table}"), None).await?;
-        let mut columns = rows.columns();
-        if !all {
-            columns.retain(|name| !name.starts_with('_'));
-        }
-        if key.is_empty() {
-            key.clone_from(&columns);
-        }
+        let columns = self.query(&format!("SELECT * FROM {table}"), None).await?;
+        let (own, mut others): (Vec<String>, Vec<String>) = columns
+            .columns()
+            .into_iter()
+            .partition(|name| model.is_some() || !name.starts_with('_'));
         let list = |names: &[String]| {
-            let names: Vec<String> = names.iter().map(|name| quote(name)).collect();
-            names.join(", ")
+            let names = names.iter().map(|name| quote(name));
+            names.collect::<Vec<String>>().join(", ")
         };
-        let sql = format!(
-            "SELECT {} FROM {table} ORDER BY {}",
-            list(&columns),
-            list(&key)
-        );
+        let shown = match all {
+            true => "*".to_owned(),
+            false => list(&own),
+        };
+        if key.is_empty() {
+            key = own;
+            key.append(&mut others);
+        }
+        let sql = format!("SELECT {shown} FROM {table} ORDER BY {}", list(&key));
         self.query(&sql, None).await?.write(Format::Csv, out).await
     }
 

@@ -98,17 +98,13 @@ impl Warehouse {
         let frame = compute.query(&sql).await?;
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let frame = kept(frame, &schema)?;
-        let target = (layer, table);
-        let (version, rows) = overwrite(
-            &self.lake,
-            target,
-            frame,
-            &compute,
-            partition_by,
-            MadeOf::commit(made_of),
-        )
-        .await?;
-        Ok(Replaced { version, rows })
+        let stored = self.lake.open_or_new(layer, table).await?;
+        let properties = MadeOf::commit(made_of);
+        let (stored, rows) = overwrite(stored, frame, &compute, partition_by, properties).await?;
+        Ok(Replaced {
+            version: stored.version().unwrap_or(0),
+            rows,
+        })
     }
 
     /// Looks after the files of a table, if it is there; `changed`: whether rows were written. Whoever calls this holds the lock of the
@@ -117,13 +113,15 @@ impl Warehouse {
     /// # Errors
     /// When the table cannot be written.
     pub async fn care(&self, full_name: &str, wanted: Care<'_>, changed: bool) -> Result<()> {
-        let target = full_name.split_once('.').unwrap_or_default();
-        let cares = wanted.optimize || wanted.vacuum.is_some();
-        if !cares || self.lake.open(target.0, target.1).await?.is_none() {
+        let (layer, table) = full_name.split_once('.').unwrap_or_default();
+        if !wanted.is_due(changed) {
             return Ok(());
         }
+        let Some(table) = self.lake.open(layer, table).await? else {
+            return Ok(());
+        };
         let compute = Compute::new(&self.settings, Joins::Fast)?;
-        care(&self.lake, target, wanted, changed, &compute).await
+        care(table, wanted, changed, &compute).await
     }
 
     /// The rows of a query, counted.

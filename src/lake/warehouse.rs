@@ -24,7 +24,7 @@ pub struct Warehouse {
     pub(super) dag_id: DagId,
     pub(super) lake: Lake,
     pub(super) models: Arc<Models>,
-    records: Records,
+    pub(super) records: Records,
     snapshot: OnceCell<Arc<Snapshot>>,
 }
 
@@ -81,7 +81,7 @@ impl Warehouse {
     pub async fn tables(&self) -> Result<Vec<StoredTable>> {
         let mut found: BTreeMap<(usize, String), StoredTable> = BTreeMap::new();
         for (place, layer) in LAYERS.into_iter().enumerate() {
-            for table in self.lake.tables(layer) {
+            for table in self.lake.tables(layer).await? {
                 let full_name = format!("{layer}.{table}");
                 let rows = self.count(&full_name).await?;
                 let key = self

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::models::sound_models;
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
-use crate::base::{Counts, Error, Result, Secret};
+use crate::base::{Error, Result, Secret};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::lake::{self, Format, Warehouse, select};
+use crate::lake::{self, Folder, Format, Warehouse, select};
 
 /// Copies models to where others read them. A reader sees the old copy or the new one, never a part.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,7 +19,8 @@ pub struct Publish {
     select: String,
     /// Where to.
     to: Target,
-    /// The folder for CSV and Parquet files, or the SQLite file; relative to the home folder.
+    /// The folder for CSV files, Parquet files or Delta tables, or the SQLite file; relative to the home folder. Delta tables can be in an
+    /// object store, as `s3://bucket/prefix`.
     path: Option<String>,
     /// The environment variable with the URL of the PostgreSQL database; the installation's own when absent.
     url_variable: Option<String>,
@@ -36,6 +37,8 @@ enum Target {
     Parquet,
     /// A table a model in one file.
     Sqlite,
+    /// A Delta table `<layer>.<name>` a model, which keeps its past versions for as long as `vacuum` in the model's header says.
+    Delta,
 }
 
 #[async_trait]
@@ -46,16 +49,16 @@ impl Operator for Publish {
             (Target::Postgres, Some(_), _) => {
                 flaws.push(Flaw::at("/path", "`path` is for files").hint("remove it"));
             }
-            (Target::Csv | Target::Parquet | Target::Sqlite, None, _) => {
+            (Target::Postgres, None, _) | (_, Some(_), None) => {}
+            (_, None, _) => {
                 flaws.push(Flaw::at("", "`path` is missing").hint("for example `path: published`"));
             }
-            (Target::Csv | Target::Parquet | Target::Sqlite, _, Some(_)) => {
+            (_, Some(_), Some(_)) => {
                 flaws.push(
                     Flaw::at("/url_variable", "`url_variable` is for `to: postgres`")
                         .hint("remove it"),
                 );
             }
-            _ => {}
         }
         // what is wrong with the models is told where they are built
         if let Ok(models) = sound_models(dag, files)
@@ -93,7 +96,8 @@ impl Publish {
             context.records.clone(),
             models.into(),
         );
-        let path = context.home.join(self.path.as_deref().unwrap_or_default());
+        let path = self.path.as_deref().unwrap_or_default();
+        let file = context.home.join(path);
         let published = match self.to {
             Target::Postgres => {
                 warehouse
@@ -102,26 +106,25 @@ impl Publish {
             }
             Target::Csv => {
                 warehouse
-                    .publish_to_files(&selected, Format::Csv, &path)
+                    .publish_to_files(&selected, Format::Csv, &file)
                     .await?
             }
             Target::Parquet => {
                 warehouse
-                    .publish_to_files(&selected, Format::Parquet, &path)
+                    .publish_to_files(&selected, Format::Parquet, &file)
                     .await?
             }
-            Target::Sqlite => warehouse.publish_to_sqlite(&selected, &path).await?,
+            Target::Sqlite => warehouse.publish_to_sqlite(&selected, &file).await?,
+            Target::Delta => {
+                warehouse
+                    .publish_to_delta(&selected, &Folder::new(&context.settings, path))
+                    .await?
+            }
         };
         let mut outcome = Outcome::default();
-        for (model, rows) in published {
-            context
-                .log
-                .info("model published", json!({"model": model, "rows": rows}));
-            let counts = Counts {
-                read: rows,
-                inserted: rows,
-                ..Counts::default()
-            };
+        for (model, counts) in published {
+            let fields = json!({"model": model, "counts": counts});
+            context.log.info("model published", fields);
             outcome.counts += counts;
             outcome.tables.insert(model, counts);
         }

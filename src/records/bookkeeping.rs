@@ -87,14 +87,12 @@ CREATE TABLE IF NOT EXISTS _declared (
 CREATE INDEX IF NOT EXISTS quarantine_by_row ON quarantine (source_table, row_id) WHERE row_id IS NOT NULL;
 ";
 
-/// A row for each change in `_changes`.
-const AUDIT_LOG_SQLITE: &str = "
-CREATE VIEW audit_log AS
-SELECT c.id + j.key AS id, c.table_name, iif(j.value -> 2 IS NULL, 'insert', 'update') AS operation,
+/// On SQLite, `audit_log`: a row for each change in `_changes`, whose rows are looked at in their order.
+pub(super) const AUDIT_COLUMNS: &str = "c.id + j.key AS id, c.table_name, iif(j.value -> 2 IS NULL, 'insert', 'update') AS operation,
     j.value ->> 0 AS record_id, b.run_id || '/' || b.task_id AS changed_by, b.at AS changed_at,
-    j.value -> 2 AS old_values, j.value -> 1 AS new_values, c.batch AS _batch, j.value ->> 3 AS _previous
-FROM _changes c JOIN _batches b ON b.batch = c.batch JOIN json_each(c.changes) j;
-";
+    j.value -> 2 AS old_values, j.value -> 1 AS new_values, c.batch AS _batch, j.value ->> 3 AS _previous";
+pub(super) const AUDIT_FROM: &str =
+    "_changes c CROSS JOIN _batches b ON b.batch = c.batch CROSS JOIN json_each(c.changes) j";
 /// PostgreSQL's own compression of long texts takes longer than to write them as they are.
 const AUDIT_LOG_POSTGRES: &str = "
 DO $$ BEGIN
@@ -124,12 +122,11 @@ pub(super) async fn create(mut conn: Conn<'_>) -> Result<()> {
     {
         return Ok(());
     }
-    let view = if postgres {
-        AUDIT_LOG_POSTGRES
-    } else {
-        AUDIT_LOG_SQLITE
+    let view = match postgres {
+        true => AUDIT_LOG_POSTGRES.to_owned(),
+        false => format!("CREATE VIEW audit_log AS SELECT {AUDIT_COLUMNS} FROM {AUDIT_FROM};"),
     };
-    conn.run_script(view).await
+    conn.run_script(&view).await
 }
 
 /// `sql` with its type names: `{id}`, the type of a counted key, `{time}` and `{bytes}`.

@@ -1,5 +1,7 @@
 //! Looks into quarantine, and lets records go through again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, FromRow};
 
@@ -85,6 +87,13 @@ const COLUMNS: &str =
 const MATCHING: &str = "($1 IS NULL OR source_table = $1) AND ($2 IS NULL OR reasons LIKE $2)";
 
 impl QuarantineFilter {
+    fn state(&self) -> &'static str {
+        match self.replayed {
+            true => "",
+            false => " AND state = 'open'",
+        }
+    }
+
     fn pattern(&self) -> Option<String> {
         self.reason.as_ref().map(|reason| format!("%\"{reason}\"%"))
     }
@@ -100,13 +109,9 @@ impl Records {
         filter: &QuarantineFilter,
         limit: u64,
     ) -> Result<Vec<Quarantined>> {
-        let state = if filter.replayed {
-            ""
-        } else {
-            " AND state = 'open'"
-        };
         let sql = format!(
-            "SELECT {COLUMNS} FROM quarantine WHERE {MATCHING}{state} ORDER BY id LIMIT $3"
+            "SELECT {COLUMNS} FROM quarantine WHERE {MATCHING}{} ORDER BY id LIMIT $3",
+            filter.state()
         );
         let mut read = self.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -115,6 +120,34 @@ impl Records {
             .bind(&filter.source_table).bind(filter.pattern()).bind(limit)
             .fetch_all(&mut *c).await)?,
         )
+    }
+
+    /// How many records of each staging table have each reason; a record counts for all of its reasons.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn quarantine_reasons(
+        &self,
+        filter: &QuarantineFilter,
+    ) -> Result<BTreeMap<(String, String), u64>> {
+        let sql = format!(
+            "SELECT source_table, reasons, COUNT(*) FROM quarantine WHERE {MATCHING}{} GROUP BY source_table, reasons",
+            filter.state()
+        );
+        let mut read = self.read().await?;
+        let counted: Vec<(String, String, i64)> = on_conn!(read.conn()?, c => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(&filter.source_table).bind(filter.pattern()).fetch_all(&mut *c).await
+        })?;
+        let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for (table, reasons, records) in counted {
+            let reasons: Vec<String> = serde_json::from_str(&reasons).unwrap_or(vec![reasons]);
+            let asked = filter.reason.as_ref();
+            let reasons = reasons.into_iter();
+            for reason in reasons.filter(|reason| asked.is_none_or(|asked| asked == reason)) {
+                *found.entry((table.clone(), reason)).or_default() += records.max(0) as u64;
+            }
+        }
+        Ok(found)
     }
 
     /// The record `id`, with its bytes when it could not be read.

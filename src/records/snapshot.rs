@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::OnceCell;
 
+use super::bookkeeping::{AUDIT_COLUMNS, AUDIT_FROM};
 use super::kinds::kinds;
+use super::own_tables::{AUDIT_LOG, QUARANTINE, own_tables};
 use super::scan::{Chunk, Scan, ScanColumn, take_postgres, take_sqlite};
 use super::{Records, staging_table};
 use crate::base::{CellType, Result, Schema};
@@ -94,11 +96,15 @@ impl Records {
 }
 
 impl Snapshot {
-    /// The columns of `table` with their types: a declared table or a staging table; `None` when there is none.
+    /// The columns of `table` with their types: a declared table, a staging table, `audit_log` or `quarantine`; `None` when there is none.
     ///
     /// # Errors
     /// The database's.
     pub async fn columns(&self, table: &str) -> Result<Option<Vec<(String, CellType)>>> {
+        if let Some(own) = own_tables().find(|own| own.name == table) {
+            let columns = own.columns.into_iter();
+            return Ok(Some(columns.map(|own| (own.name, own.cell_type)).collect()));
+        }
         let declared = self.schema.table(table).is_ok();
         if !declared && staging_table::check_staging_name(table).is_err() {
             return Ok(None);
@@ -222,16 +228,29 @@ impl Scanning {
 
     /// The rows after one, in the order of their numbers.
     fn sqlite(&self) -> String {
-        let is_declared = self.snapshot.schema.table(&self.scan.table).is_ok();
-        let number = if is_declared { "_rowid_" } else { "_row_id" };
+        let table = self.scan.table.as_str();
+        let is_declared = self.snapshot.schema.table(table).is_ok();
+        let (number, from, order) = match table {
+            // the row of `_changes` that a change is in leads to those after it, without a look at those before
+            AUDIT_LOG => (
+                "id",
+                format!(
+                    "(SELECT c.id AS _change, {AUDIT_COLUMNS} FROM {AUDIT_FROM}
+                      WHERE c.id >= coalesce((SELECT max(id) FROM _changes WHERE id <= $1), $1))"
+                ),
+                "_change, id",
+            ),
+            QUARANTINE => ("id", quote(table), "id"),
+            _ if is_declared => ("_rowid_", quote(table), "_rowid_"),
+            _ => ("_row_id", quote(table), "_row_id"),
+        };
         let mut list = vec![number.to_owned()];
         list.extend(self.names());
         let mut conditions = vec![format!("{number} > $1")];
         conditions.extend(self.conditions(false));
         format!(
-            "SELECT {} FROM {} WHERE {} ORDER BY {number} LIMIT {CHUNK}",
+            "SELECT {} FROM {from} WHERE {} ORDER BY {order} LIMIT {CHUNK}",
             list.join(", "),
-            quote(&self.scan.table),
             conditions.join(" AND ")
         )
     }

@@ -1,5 +1,7 @@
 //! Where a row came from, and what became of it since.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, FromRow};
 
@@ -21,7 +23,7 @@ pub struct Trace {
 }
 
 /// A record as it was delivered.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TracedRecord {
     /// The file.
     pub file: String,
@@ -124,6 +126,28 @@ impl Records {
     }
 }
 
+impl Records {
+    /// The staging table that each of these batches read.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sources_of(&self, batches: &BTreeSet<i64>) -> Result<BTreeMap<i64, String>> {
+        let (Some(first), Some(last)) = (batches.first(), batches.last()) else {
+            return Ok(BTreeMap::new());
+        };
+        const SQL: &str =
+            "SELECT batch, source_table FROM _batches WHERE batch >= $1 AND batch <= $2";
+        let mut read = self.read().await?;
+        let found: Vec<(i64, String)> = on_conn!(read.conn()?, c => {
+            sqlx::query_as(SQL).bind(first).bind(last).fetch_all(&mut *c).await
+        })?;
+        let asked = found
+            .into_iter()
+            .filter(|(batch, _)| batches.contains(batch));
+        Ok(asked.collect())
+    }
+}
+
 async fn find(conn: Conn<'_>, table: &Table, key: &str) -> Result<(Option<i64>, Option<i64>)> {
     let parts = key_parts(key, table.key.len());
     if parts.len() != table.key.len() {
@@ -164,7 +188,7 @@ async fn find(conn: Conn<'_>, table: &Table, key: &str) -> Result<(Option<i64>, 
 }
 
 /// The parts of a key as [`super::record_id`] joins them.
-fn key_parts(key: &str, count: usize) -> Vec<String> {
+pub fn key_parts(key: &str, count: usize) -> Vec<String> {
     if count == 1 {
         return vec![key.to_owned()];
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use galen::lake::{Built, Format, Models, Planned, Request, Sources, TestResult, Warehouse};
-use galen::records::{Records, schema_from_sql};
+use galen::records::{Records, own_tables, schema_from_sql};
 
 use crate::support::{TestDatabase, instant};
 
@@ -46,8 +46,10 @@ impl House {
 
     /// The models as they are now, which must be sound.
     pub fn warehouse(&self) -> Warehouse {
+        let mut op = schema_from_sql(&self.tables).expect("tables");
+        own_tables().for_each(|table| op.insert(table));
         let sources = Sources {
-            op: schema_from_sql(&self.tables).expect("tables"),
+            op,
             ..Sources::default()
         };
         let files = self
@@ -89,8 +91,8 @@ impl House {
 
     /// Files of Delta tables in `layer.table`, as Parquet.
     pub fn files(&self, layer: &str, table: &str) -> usize {
-        let path = self.warehouse().lake().path(layer, table);
-        let pattern = format!("{}/**/*.parquet", path.display());
+        let place = self.warehouse().lake().place(layer, table);
+        let pattern = format!("{place}/**/*.parquet");
         glob::glob(&pattern)
             .expect("a pattern")
             .flatten()

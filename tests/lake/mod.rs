@@ -1,8 +1,12 @@
 //! Models: built, tested, queried, published, as tasks of a run.
 
+mod bucket;
 mod build;
 mod covered;
 mod house;
 mod op;
 mod publish;
+mod published;
 mod run;
+mod trace;
+mod traced;

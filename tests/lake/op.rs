@@ -98,3 +98,73 @@ async fn a_snapshot_stays_as_it_was_and_scans_go_on_side_by_side() {
         assert_eq!(house.rows(all).await, ["10"], "{}", house.test.name);
     }
 }
+
+#[tokio::test]
+async fn the_audit_and_what_was_set_aside_are_read_in_full() {
+    for test in databases().await {
+        let house = House::new(test, TABLES);
+        // as a `process` task writes them: changes of a table and batch as one text
+        let changes = |from: usize, to: usize| {
+            let changes = (from..to).map(|n| match n % 10 {
+                0 => format!(r#"["{n}",{{"name":"new"}},{{"name":"old"}},1]"#),
+                _ => format!(r#"["{n}",{{"name":"new"}}]"#),
+            });
+            format!("[{}]", changes.collect::<Vec<String>>().join(","))
+        };
+        for (batch, from, to) in [(1, 0, 12_000), (2, 12_000, 12_003), (3, 12_003, 25_000)] {
+            house
+                .sql(&format!(
+                    "INSERT INTO _batches (batch, run_id, task_id, try_number, source_table, rules, at, counts, tables, last_audit, digest)
+                     VALUES ({batch}, 'r', 't', 1, 's', 'd', '2026-01-0{batch}T00:00:00+00:00', '', '', {to}, '');
+                     INSERT INTO _changes (id, batch, table_name, changes) VALUES ({}, {batch}, 'items', '{}')",
+                    from + 1,
+                    changes(from, to)
+                ))
+                .await;
+        }
+        house
+            .sql("INSERT INTO quarantine (id, source_table, file, file_hash, line, reasons, detail, raw, run_id, task_id, at, state)
+                VALUES (1, 's', 'a.csv', 'h', 7, '[\"ragged\"]', 'd', NULL, 'r', 't', '2026-01-01T00:00:00+00:00', 'open')")
+            .await;
+        for (sql, expected) in [
+            (
+                "SELECT count(*), count(DISTINCT id), min(id), max(id) FROM op.audit_log",
+                "25000,25000,1,25000",
+            ),
+            (
+                "SELECT operation, count(*) FROM op.audit_log WHERE _batch = 2 GROUP BY operation ORDER BY 1",
+                "insert,2",
+            ),
+            (
+                "SELECT record_id, operation, changed_by, changed_at, old_values, new_values, _previous FROM op.audit_log WHERE id = 12001",
+                "12000,update,r/t,2026-01-02T00:00:00.000000Z,\"{\"\"name\"\":\"\"old\"\"}\",\"{\"\"name\"\":\"\"new\"\"}\",1",
+            ),
+            (
+                "SELECT source_table, file, line, row_id, reasons, at, state FROM op.quarantine",
+                "s,a.csv,7,,\"[\"\"ragged\"\"]\",2026-01-01T00:00:00.000000Z,open",
+            ),
+        ] {
+            let rows = house.rows(sql).await;
+            assert_eq!(rows[0], expected, "{}: {sql}", house.test.name);
+        }
+        // the bytes of a record are not for queries
+        let raw = house
+            .warehouse()
+            .query("SELECT raw FROM op.quarantine", None)
+            .await;
+        assert_eq!(
+            raw.err().expect("hidden").to_string(),
+            "line 1, column 8: no column `raw`"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_model_reads_the_audit() {
+    let mut house = House::new(crate::support::TestDatabase::sqlite(), TABLES);
+    house.file(
+        "gold/changes.sql",
+        "-- allow_empty: true\nSELECT a.table_name, count(*) AS n FROM op.audit_log a LEFT JOIN op.quarantine q ON q.run_id = a.changed_by GROUP BY a.table_name",
+    );
+    assert_eq!(house.build("gold.changes", 1).await.rows, 0);
+}

@@ -8,6 +8,7 @@ mod ingest;
 mod ingest_http;
 mod ingest_partition;
 mod merge;
+mod publish;
 mod shell;
 mod sql;
 mod twice;

@@ -26,9 +26,15 @@ pub fn python_with(module: &str) -> Option<Python> {
 }
 
 impl Python {
+    /// A command that starts it.
+    pub fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+
     /// Runs a program with arguments, which must succeed: what it prints.
     pub fn run(&self, program: &str, args: &[&str]) -> String {
-        let output = Command::new(&self.0)
+        let output = self
+            .command()
             .args(["-c", program])
             .args(args)
             .output()

@@ -17,8 +17,9 @@ use deltalake::DeltaTable;
 
 pub use dead_ends::DeadEnd;
 
-use self::aside::Aside;
+pub(super) use self::aside::Aside;
 use self::merge::TARGET;
+pub(super) use self::since::since_ever;
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::is_exhausted;
 use super::model::{Materialized, Model, render_since};

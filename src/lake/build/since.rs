@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::scalar::ScalarValue;
 
 use super::Building;
@@ -24,13 +24,7 @@ impl Building<'_> {
         else {
             return Ok("NULL".to_owned());
         };
-        let frame = self.query("NULL").await?;
-        let schema = kept_schema(frame.schema().as_arrow())?;
-        let field = schema.column_with_name(column);
-        let kind = field.map(|(_, field)| field.data_type().clone());
-        kind.as_ref().and_then(lowest).ok_or_else(|| {
-            Error::new(format!("`since` column `{column}` is neither a date, a timestamp, a whole number nor a text"))
-        })
+        since_ever(self.query("NULL").await?.schema().as_arrow(), column)
     }
 
     /// The literal of the highest value in the table, known as `aside.target`, less the lookback.
@@ -54,6 +48,21 @@ impl Building<'_> {
             _ => self.since_ever().await,
         }
     }
+}
+
+/// The literal that lies before every value of `column`, one of those of a query with `schema`.
+///
+/// # Errors
+/// When its type has none.
+pub(in crate::lake) fn since_ever(schema: &Schema, column: &str) -> Result<String> {
+    let schema = kept_schema(schema)?;
+    let field = schema.column_with_name(column);
+    let kind = field.map(|(_, field)| field.data_type().clone());
+    kind.as_ref().and_then(lowest).ok_or_else(|| {
+        Error::new(format!(
+            "`since` column `{column}` is neither a date, a timestamp, a whole number nor a text"
+        ))
+    })
 }
 
 fn lowest(kind: &DataType) -> Option<String> {

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use crate::base::{Error, Result};
+use super::written;
+use crate::base::{Counts, Error, Result};
 use crate::lake::{Format, Warehouse};
 
 impl Warehouse {
     /// Writes each of these models to `<folder>/<layer>.<name>.csv` or `.parquet`, in the order of its key. Each file appears whole or
-    /// not at all. Gives the number of rows of each.
+    /// not at all. Gives what became of the rows of each.
     ///
     /// # Errors
     /// When a model was not built, or a file cannot be written.
@@ -18,7 +19,7 @@ impl Warehouse {
         full_names: &[String],
         format: Format,
         folder: &Path,
-    ) -> Result<Vec<(String, u64)>> {
+    ) -> Result<Vec<(String, Counts)>> {
         let suffix = match format {
             Format::Parquet => "parquet",
             Format::Json => "json",
@@ -29,6 +30,7 @@ impl Warehouse {
         } else {
             format
         };
+        let _lock = self.lake.lock_published().await?;
         std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
         let mut published = Vec::with_capacity(full_names.len());
         for copied in self.copied(full_names)? {
@@ -39,7 +41,7 @@ impl Warehouse {
             let rows = self.query(&copied.sql(), None).await?;
             let rows = rows.write(format, &mut BufWriter::new(file)).await?;
             std::fs::rename(&part, &path).map_err(|error| unwritable(&path, error))?;
-            published.push((name, rows));
+            published.push((name, written(rows)));
         }
         Ok(published)
     }

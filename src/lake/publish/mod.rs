@@ -1,6 +1,7 @@
 //! Models for others to read: copied whole, so that a reader sees the old copy or the new one.
 
 mod copied;
+mod delta;
 mod file;
 mod postgres;
 mod sqlite;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 use self::copied::Copied;
 use super::Warehouse;
-use crate::base::{Error, Result};
+use crate::base::{Counts, Error, Result};
 
 impl Warehouse {
     /// The models with these full names, ready to be copied; no two may be called alike without their layers.
@@ -28,5 +29,14 @@ impl Warehouse {
             copied.push(Copied::new(model));
         }
         Ok(copied)
+    }
+}
+
+/// All rows of a model were written.
+fn written(rows: u64) -> Counts {
+    Counts {
+        read: rows,
+        inserted: rows,
+        ..Counts::default()
     }
 }

@@ -8,7 +8,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
 use super::copied::{Copied, postgres_type};
-use crate::base::{Error, Result, Secret};
+use super::written;
+use crate::base::{Counts, Error, Result, Secret};
 use crate::db::{CopyText, quote};
 use crate::lake::Warehouse;
 use crate::lake::error::running;
@@ -19,7 +20,7 @@ const LONGEST: usize = 63;
 
 impl Warehouse {
     /// Copies these models into schema `<dag_id>_dw` of the database at `url`, with keys, indexes and comments, all in one transaction:
-    /// readers see all of the old tables or all of the new ones. Gives the number of rows of each.
+    /// readers see all of the old tables or all of the new ones. Gives what became of the rows of each.
     ///
     /// # Errors
     /// When a model was not built, or the database refuses.
@@ -27,7 +28,7 @@ impl Warehouse {
         &self,
         full_names: &[String],
         url: &Secret,
-    ) -> Result<Vec<(String, u64)>> {
+    ) -> Result<Vec<(String, Counts)>> {
         let options = PgConnectOptions::from_str(url.expose()).map_err(|_| {
             Error::new("the URL of the database to publish to cannot be read")
                 .hint("expected `postgres://user:password@host:port/database`")
@@ -51,7 +52,7 @@ impl Warehouse {
             let rows = self
                 .copy(&mut conn, copied, &format!("{quoted}.{}", quote(&new)))
                 .await?;
-            published.push((copied.model.full_name(), rows));
+            published.push((copied.model.full_name(), written(rows)));
         }
         for (number, copied) in copied.iter().enumerate() {
             swap(&mut conn, &quoted, copied, &format!("galen_new_{number}")).await?;

@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use super::copied::Copied;
 use super::file::unwritable;
-use crate::base::Result;
+use super::written;
+use crate::base::{Counts, Result};
 use crate::db::quote;
 use crate::lake::Warehouse;
 use crate::lake::error::running;
@@ -18,7 +19,7 @@ use crate::lake::rows::Cells;
 
 impl Warehouse {
     /// Writes these models as tables of a new SQLite file that takes the place of `path` when it is whole. Decimals are texts, so that no
-    /// digit is lost. Gives the number of rows of each.
+    /// digit is lost. Gives what became of the rows of each.
     ///
     /// # Errors
     /// When a model was not built, or the file cannot be written.
@@ -26,7 +27,8 @@ impl Warehouse {
         &self,
         full_names: &[String],
         path: &Path,
-    ) -> Result<Vec<(String, u64)>> {
+    ) -> Result<Vec<(String, Counts)>> {
+        let _lock = self.lake.lock_published().await?;
         let part = path.with_added_extension("part");
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
@@ -43,7 +45,7 @@ impl Warehouse {
         sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
         for copied in self.copied(full_names)? {
             let rows = self.fill(&mut conn, &copied).await?;
-            published.push((copied.model.full_name(), rows));
+            published.push((copied.model.full_name(), written(rows)));
         }
         sqlx::raw_sql("COMMIT").execute(&mut conn).await?;
         conn.close().await?;

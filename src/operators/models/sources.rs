@@ -10,7 +10,7 @@ use crate::base::{Problem, Result, Schema};
 use crate::dag::{Dag, DagFiles, Task};
 use crate::lake::{self, Sources};
 use crate::operators::clean;
-use crate::records::schema_from_sql;
+use crate::records::{own_tables, schema_from_sql};
 
 /// The DAG's models, which must be sound.
 ///
@@ -26,10 +26,11 @@ pub fn sound_models(dag: &Dag, files: &DagFiles) -> Result<lake::Models> {
 
 /// The DAG's models and what is wrong with them.
 pub(super) fn models_of(dag: &Dag, files: &DagFiles) -> Result<(lake::Models, Vec<Problem>)> {
-    let op = match &dag.tables {
+    let mut op = match &dag.tables {
         Some(file) => schema_from_sql(files.text(file)?)?,
         None => Schema::default(),
     };
+    own_tables().for_each(|table| op.insert(table));
     let into = |task: &Task| {
         task.with
             .get("into")
