@@ -94,9 +94,9 @@ fn what_cannot_be_exact_is_said_before_anything_is_made_up() {
         problems(text),
         [
             "g.yaml:2:10: `a`: an `exact` table needs `rows`",
-            "g.yaml:3:36: `x`: `13` is not between 1 and 12",
+            "g.yaml:3:40: `x`: `13` is not between 1 and 12",
             "g.yaml:4:10: `c`: an `exact` table needs a parent that is `exact`, `b` is not",
-            "g.yaml:5:49: `x`: `months` and `weekdays` leave no day",
+            "g.yaml:5:53: `x`: `months` and `weekdays` leave no day",
             "g.yaml:6:10: `e`: 10 rows of `d` with 1 to 2 rows each cannot have 21",
             "g.yaml:2:10: `a`: a table without a `parent` needs `rows`, or a table below it does",
         ]

@@ -2,6 +2,7 @@
 //!
 //! Belongs here: what can be known from the files under `models/`. Does not belong here: running anything.
 
+mod before;
 mod check;
 mod header;
 mod models;

@@ -9,7 +9,6 @@ use super::{FULL_REFRESH, Models, NAME};
 use crate::base::TaskId;
 use crate::dag::template::is_template;
 use crate::dag::{Dag, DagFiles, Flaw, Param, ParamType, Task};
-use crate::lake;
 
 /// Puts a task for each model in the place of every `models` task of `dag`, and gives the DAG the parameter `full_refresh`.
 pub fn expand(dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
@@ -52,13 +51,14 @@ pub fn expand(dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
     if !flaws.is_empty() {
         return flaws;
     }
+    let before_all = models.before();
     let names: BTreeSet<TaskId> = dag.tasks.iter().map(|task| task.task_id.clone()).collect();
     let mut tasks = Vec::new();
     for task in &dag.tasks {
         let before: Vec<TaskId> = task
             .depends_on
             .iter()
-            .flat_map(|id| ends(id, &groups, &models))
+            .flat_map(|id| ends(id, &groups, &before_all))
             .collect();
         let Some(selected) = groups.get(&task.task_id) else {
             tasks.push(Task {
@@ -69,7 +69,7 @@ pub fn expand(dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
         };
         for name in selected {
             let mut depends_on = before.clone();
-            depends_on.extend(waits_for(name, &task.task_id, &groups, &models));
+            depends_on.extend(waits_for(name, &task.task_id, &groups, &before_all));
             let full_refresh = task
                 .with
                 .get("full_refresh")
@@ -114,35 +114,38 @@ pub fn expand(dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
     flaws
 }
 
+/// What comes before each model.
+type Before<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
 fn task_of(group: &TaskId, model: &str) -> TaskId {
     TaskId::new(format!("{group}.{model}"))
 }
 
 /// The tasks after which everything of `id` is done: its own, or those of a group on which no other of the group waits.
-fn ends(id: &TaskId, groups: &BTreeMap<TaskId, Vec<String>>, models: &lake::Models) -> Vec<TaskId> {
+fn ends(id: &TaskId, groups: &BTreeMap<TaskId, Vec<String>>, before: &Before<'_>) -> Vec<TaskId> {
     let Some(selected) = groups.get(id) else {
         return vec![id.clone()];
     };
     let waited: BTreeSet<TaskId> = selected
         .iter()
-        .flat_map(|name| waits_for(name, id, groups, models))
+        .flat_map(|name| waits_for(name, id, groups, before))
         .collect();
     let tasks = selected.iter().map(|name| task_of(id, name));
     tasks.filter(|task| !waited.contains(task)).collect()
 }
 
-/// The tasks of the models that `name` reads, itself or through models that no task builds.
+/// The tasks of the models that come before `name`, themselves or by way of models that no task builds.
 fn waits_for(
     name: &str,
     group: &TaskId,
     groups: &BTreeMap<TaskId, Vec<String>>,
-    models: &lake::Models,
+    before: &Before<'_>,
 ) -> BTreeSet<TaskId> {
     let mut found = BTreeSet::new();
     let mut queue = vec![name.to_owned()];
     let mut seen = BTreeSet::new();
     while let Some(next) = queue.pop() {
-        for upstream in models.upstream(&next) {
+        for upstream in before.get(next.as_str()).into_iter().flatten().copied() {
             let builds = |(_, selected): &(&TaskId, &Vec<String>)| {
                 selected.iter().any(|one| one == upstream)
             };
