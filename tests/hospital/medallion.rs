@@ -195,17 +195,22 @@ async fn what_was_mended_is_right(tables: &Tables, world: &World, mended: &BTree
     assert_eq!(found, treatments.collect::<Vec<_>>());
 }
 
+/// Names of the models in a folder.
+pub fn models(folder: &Path) -> Vec<String> {
+    let files = folder.read_dir().expect("a folder");
+    let names = files.filter_map(|file| {
+        let name = file.expect("a file").file_name();
+        let name = name.to_str().expect("a name");
+        name.strip_suffix(".sql").map(str::to_owned)
+    });
+    names.collect()
+}
+
 /// No column of gold or of a mart is a float.
 async fn money_is_exact(tables: &Tables) {
     let dag = Path::new(env!("CARGO_MANIFEST_DIR")).join("dags/hospital/models");
     for layer in ["core", "gold", "marts"] {
-        for file in dag.join(layer).read_dir().expect("a folder") {
-            let path = file.expect("a file").path();
-            let name = path
-                .file_stem()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
+        for name in models(&dag.join(layer)) {
             let (header, _) = tables
                 .ask(&format!("SELECT * FROM {layer}.{name} LIMIT 0"))
                 .await;

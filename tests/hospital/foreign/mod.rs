@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::home::Home;
+use super::medallion::models;
 use crate::fire::home::copy;
 use crate::support::TestDatabase;
 
@@ -136,17 +137,8 @@ async fn someone_elses_hospital_loads_with_yaml_csv_and_sql_alone() {
     only_text_was_edited(&root.join("tests/hospital/foreign/dag"));
     let home = Home::new(test, "klinik");
     // of the marts, which are not asked here, it is enough that they are sound
-    let gold = folder.join("models/gold").read_dir().expect("a folder");
-    let gold = gold.filter_map(|file| {
-        let path = file.expect("a file").path();
-        let is_model = path.extension().is_some_and(|end| end == "sql");
-        let name = path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        is_model.then(|| format!("+warehouse.gold.{name}"))
-    });
+    let gold = models(&folder.join("models/gold")).into_iter();
+    let gold = gold.map(|name| format!("+warehouse.gold.{name}"));
     let gold: Vec<String> = gold.collect();
     assert_eq!(gold.len(), FIGURES.len());
     let select = gold.join(" ");
