@@ -61,7 +61,7 @@ impl Compute {
             .map_err(running)?;
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config(joins))
+            .with_config(config(joins, memory))
             .with_runtime_env(runtime)
             .with_query_planner(DeltaPlanner::new());
         Self::with_schemas(state)
@@ -74,7 +74,7 @@ impl Compute {
     pub fn planner() -> Result<Self> {
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config(Joins::Fast));
+            .with_config(config(Joins::Fast, LITTLE));
         Self::with_schemas(state)
     }
 
@@ -189,16 +189,22 @@ impl Compute {
 
 const CATALOG: &str = "galen";
 
-fn config(joins: Joins) -> SessionConfig {
+/// Below so many bytes sorts make do with small batches.
+const LITTLE: usize = 256 * 1024 * 1024;
+
+fn config(joins: Joins, memory: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, "public")
         .with_information_schema(false);
     if joins == Joins::Frugal {
         config.options_mut().optimizer.prefer_hash_join = false;
-        // every sort that goes on keeps so much for itself: few of them, of small batches, fit where many do not. With a single
-        // partition the engine would join in memory whatever it is told
-        config.options_mut().execution.sort_spill_reservation_bytes = 1024 * 1024;
-        config = config.with_target_partitions(2).with_batch_size(1024);
+        // with a single partition the engine would join in memory whatever it is told
+        config = config.with_target_partitions(2);
+        if memory < LITTLE {
+            // every sort that goes on keeps so much for itself: of small batches few fit where many do not, and take far longer
+            config.options_mut().execution.sort_spill_reservation_bytes = 1024 * 1024;
+            config = config.with_batch_size(1024);
+        }
     }
     let options = config.options_mut();
     options.sql_parser = SqlParserOptions {

@@ -19,7 +19,7 @@ import time
 
 import measure
 
-MODELS = os.environ.get("BENCH_MODELS", os.path.join(measure.ROOT, "dags", "hospital", "models"))
+MODELS = os.path.join(measure.ROOT, "dags", "hospital", "models")
 PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 
 TABLES = {
@@ -85,7 +85,7 @@ def galen(lake, out):
         with open(os.path.join(models, "core", f"{name}.sql"), "w") as file:
             file.write(f"SELECT {casts}\n")
     with open(os.path.join(home, "dags", "hospital", "dag.yaml"), "w") as file:
-        file.write("dag_id: hospital\nmax_active_tasks: 1\ntasks:\n- {task_id: gold, operator: models, with: {select: 'layer:gold'}}\n")
+        file.write("dag_id: hospital\ntasks:\n- {task_id: gold, operator: models, with: {select: 'layer:gold'}}\n")
     tables = os.path.join(home, "state", "lake", "hospital")
     os.makedirs(tables)
     shutil.copytree(os.path.join(lake, "core"), os.path.join(tables, "core"), copy_function=os.link)
