@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::galen::{Said, command, said};
-use crate::support::{TestDatabase, databases};
+use crate::support::{TestDatabase, copy, databases};
 
 /// Runs a verb on the database's installation.
 fn galen(database: &TestDatabase, args: &[&str]) -> Said {
@@ -12,18 +12,6 @@ fn galen(database: &TestDatabase, args: &[&str]) -> Said {
         command.env("GALEN_DATABASE_URL", url);
     }
     said(command)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("folder");
-    for entry in std::fs::read_dir(from).expect("folder") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => std::fs::copy(entry.path(), target).map(drop).expect("copy"),
-        }
-    }
 }
 
 /// Every operational table but the audit log, which holds times, as the export writes it.

@@ -8,7 +8,7 @@ use galen::records::Records;
 use serde_json::Value;
 
 use crate::cli::galen::{command, said};
-use crate::support::{TestDatabase, databases};
+use crate::support::{TestDatabase, copy, databases};
 
 const TABLES: [&str; 5] = [
     "facilities",
@@ -27,19 +27,6 @@ fn galen(database: &TestDatabase, args: &[&str]) -> Value {
     let said = said(command);
     assert_eq!(said.code, 0, "{args:?}\n{said}");
     serde_json::from_str(&said.out).unwrap_or(Value::String(said.out))
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in from.read_dir().expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let place = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &place);
-        } else {
-            std::fs::copy(&path, &place).expect("copied");
-        }
-    }
 }
 
 /// Counts of each task by name, added up over runs that take 2,000 records of each source, until nothing is left.

@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::questions::{ANSWERS, Row, Rows, World};
 use crate::cli::galen::{command, said};
-use crate::fire::home::copy;
-use crate::support::{TestDatabase, databases, shared_data};
+use crate::support::{TestDatabase, copy, csv_rows, databases, shared_data};
 
 const NIH: &str = "nih-chestxray14/Data_Entry_2017_v2020.csv.gz";
 
@@ -62,14 +61,7 @@ impl Place {
 
     fn rows(&self, table: &str) -> Vec<Row> {
         let export = self.export(table);
-        let mut reader = csv::Reader::from_reader(export.as_bytes());
-        let header = reader.headers().expect("a header").clone();
-        let row = |record: csv::Result<csv::StringRecord>| {
-            let record = record.expect("a record");
-            let cells = header.iter().zip(record.iter());
-            cells.map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
-        };
-        reader.records().map(row).collect()
+        csv_rows(export.as_bytes())
     }
 
     fn world(&self) -> World {

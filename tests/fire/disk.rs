@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use super::home::{Home, copy, sample};
-use crate::support::TestDatabase;
+use super::home::{Home, sample};
+use crate::support::{TestDatabase, copy};
 
 /// `state` is a small disk of its own, in a world that ends with this script, until Galen says what `$2` finds.
 /// What is then in it is kept in `kept`.

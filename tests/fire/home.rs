@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::cli::galen::{command, said};
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, copy};
 
 const SAMPLE: &str = "data_sample/padchest/padchest_shaped.csv";
 
@@ -189,17 +189,4 @@ fn contradiction(
         _ => text.to_owned(),
     });
     Some(fields.collect::<Vec<_>>().into())
-}
-
-/// Copies a folder with all that is in it.
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in from.read_dir().expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let place = to.join(path.file_name().expect("a name"));
-        match path.is_dir() {
-            true => copy(&path, &place),
-            false => drop(std::fs::copy(&path, &place).expect("copied")),
-        }
-    }
 }

@@ -102,7 +102,7 @@ async fn day_by_day_is_as_good_as_all_at_once() {
     }
 
     let at_once = Home::new(TestDatabase::sqlite());
-    super::home::copy(&by_day.path("state/generated"), &at_once.path("days"));
+    crate::support::copy(&by_day.path("state/generated"), &at_once.path("days"));
     at_once.edit(
         "dag.yaml",
         "csv: \"state/generated/{{ params.synthetic_date or ds }}/",

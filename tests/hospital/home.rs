@@ -1,7 +1,6 @@
 //! A home folder with one DAG, used through the binary as a person does.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use galen::dag::load_folder;
@@ -109,16 +108,4 @@ impl Tables {
     pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         self.ask(sql).await.1
     }
-}
-
-/// The rows of a CSV file.
-pub fn csv_rows(path: &Path) -> Vec<Row> {
-    let mut reader = csv::Reader::from_path(path).expect("a file");
-    let header = reader.headers().expect("a header").clone();
-    let row = |record: csv::Result<csv::StringRecord>| {
-        let record = record.expect("a record");
-        let cells = header.iter().zip(record.iter());
-        cells.map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
-    };
-    reader.records().map(row).collect()
 }

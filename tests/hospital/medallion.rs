@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::home::{Home, Tables};
 use super::world::World;
-use crate::fire::home::copy;
-use crate::support::{TestDatabase, python_with};
+use crate::support::{TestDatabase, copy, python_with};
 
 const FILES: [&str; 4] = ["patients", "doctors", "visits", "treatments"];
 

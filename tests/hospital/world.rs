@@ -5,7 +5,8 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::home::{Row, csv_rows};
+use super::home::Row;
+use crate::support::csv_rows;
 
 pub struct Patient {
     pub id: String,
@@ -67,7 +68,7 @@ struct Words(BTreeMap<String, String>);
 impl Words {
     fn read(dag: &Path, file: &str, column: &str) -> Self {
         let mut words = BTreeMap::new();
-        for row in csv_rows(&dag.join("words").join(file)) {
+        for row in rows_of(&dag.join("words").join(file)) {
             for written in [column, "shouted", "alias"] {
                 words.insert(row[written].clone(), row[column].clone());
             }
@@ -118,7 +119,7 @@ fn sort<T>(
 ) -> (BTreeMap<String, T>, Fate) {
     let (mut kept, mut fate) = (BTreeMap::new(), Fate::default());
     let mut seen: BTreeSet<Row> = BTreeSet::new();
-    for (line, row) in (2..).zip(csv_rows(file)) {
+    for (line, row) in (2..).zip(rows_of(file)) {
         fate.read += 1;
         match read(&row) {
             Err(wrong) => drop(fate.rejected.insert(line, wrong)),
@@ -249,4 +250,8 @@ impl World {
             fates: fates.into(),
         }
     }
+}
+
+fn rows_of(path: &Path) -> Vec<Row> {
+    csv_rows(std::fs::File::open(path).expect("a file"))
 }

@@ -8,19 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::galen::{Said, galen};
-use crate::support::shared_data;
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("folder");
-    for entry in std::fs::read_dir(from).expect("folder") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => std::fs::copy(entry.path(), target).map(drop).expect("copy"),
-        }
-    }
-}
+use crate::support::{copy, shared_data};
 
 fn succeeds(said: Said) -> Said {
     assert_eq!(said.code, 0, "{said}");

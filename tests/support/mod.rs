@@ -3,6 +3,7 @@
 mod database;
 mod death;
 mod desk;
+mod folder;
 mod postgres;
 mod process;
 mod python;
@@ -16,6 +17,7 @@ mod web;
 pub use database::{TestDatabase, databases};
 pub use death::die_after;
 pub use desk::{Desk, counts, day, instant};
+pub use folder::{copy, csv_rows};
 pub use postgres::Cluster;
 pub use process::Process;
 pub use python::python_with;

@@ -67,7 +67,12 @@ fn load_with(app: &App, dag_id: &str, catalog: &dyn Catalog) -> Result<Version> 
     }
     crate::dag::load_folder(&folder, catalog).map_err(|broken| {
         let problems: Vec<String> = broken.problems.iter().map(ToString::to_string).collect();
-        Error::new(format!("DAG `{}` is broken", broken.dag_id)).hint(problems.join("\n"))
+        // each problem has its own hint
+        Error::new(format!(
+            "DAG `{}` is broken\n{}",
+            broken.dag_id,
+            problems.join("\n")
+        ))
     })
 }
 

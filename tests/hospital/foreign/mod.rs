@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::home::Home;
 use super::medallion::models;
-use crate::fire::home::copy;
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, copy};
 
 /// Tables by what becomes of their records: read, inserted, duplicate, quarantined.
 const SUMS: [(&str, [u64; 4]); 6] = [
