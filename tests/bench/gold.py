@@ -67,26 +67,30 @@ def make(folder, treatments):
         deltalake.write_deltalake(os.path.join(folder, "core", name), session.sql(sql).to_arrow_reader(100_000))
 
 
+SUMS = os.path.join(MODELS, "core", "fact_visits.sql")
+
+
 def queries():
-    """Each gold model's name and SELECT, in alphabetical order."""
-    for path in sorted(glob.glob(os.path.join(MODELS, "gold", "*.sql"))):
+    """Layer, name and SELECT of what is built: the treatments summed by visit, then each gold model in alphabetical order."""
+    for path in [SUMS] + sorted(glob.glob(os.path.join(MODELS, "gold", "*.sql"))):
         with open(path) as file:
-            yield os.path.basename(path)[: -len(".sql")], file.read()
+            yield os.path.basename(os.path.dirname(path)), os.path.basename(path)[: -len(".sql")], file.read()
 
 
 def galen(lake, out):
-    """A run of the hospital's gold models and nothing else: the core tables are there, their models only say what columns they have."""
+    """A run of these models and nothing else: the other core tables are there, their models only say what columns they have."""
     home = os.path.join(out, "home")
     models = os.path.join(home, "dags", "hospital", "models")
     shutil.copytree(os.path.join(MODELS, "gold"), os.path.join(models, "gold"))
     os.makedirs(os.path.join(models, "core"))
+    shutil.copy(SUMS, os.path.join(models, "core"))
     for name, columns in COLUMNS.items():
         casts = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
         with open(os.path.join(models, "core", f"{name}.sql"), "w") as file:
             file.write(f"SELECT {casts}\n")
     # models take turns anyway; one task at a time, their seconds hold no waiting
     with open(os.path.join(home, "dags", "hospital", "dag.yaml"), "w") as file:
-        file.write("dag_id: hospital\nmax_active_tasks: 1\ntasks:\n- {task_id: gold, operator: models, with: {select: 'layer:gold'}}\n")
+        file.write("dag_id: hospital\nmax_active_tasks: 1\ntasks:\n- {task_id: gold, operator: models, with: {select: 'fact_visits layer:gold'}}\n")
     tables = os.path.join(home, "state", "lake", "hospital")
     os.makedirs(tables)
     shutil.copytree(os.path.join(lake, "core"), os.path.join(tables, "core"), copy_function=os.link)
@@ -110,9 +114,9 @@ PEERS = {
         session.execute("CREATE SCHEMA core; CREATE SCHEMA gold")
         for name in ('dim_doctors', 'dim_patients', 'dim_visits', 'fact_treatments'):
             session.execute(f"CREATE VIEW core.{name} AS SELECT * FROM read_parquet('{lake}/core/{name}/*.parquet')")
-        for name, sql in queries:
+        for layer, name, sql in queries:
             start = time.perf_counter()
-            session.execute(f"CREATE TABLE gold.{name} AS {sql}")
+            session.execute(f"CREATE TABLE {layer}.{name} AS {sql}")
             print(name, time.perf_counter() - start)
         """,
     "pyspark": """
@@ -123,9 +127,10 @@ PEERS = {
                  .config('spark.sql.shuffle.partitions', '8').config('spark.local.dir', out).config('spark.log.level', 'ERROR').getOrCreate())
         for name in ('dim_doctors', 'dim_patients', 'dim_visits', 'fact_treatments'):
             spark.read.parquet(f'{lake}/core/{name}').createOrReplaceTempView('core_' + name)
-        for name, sql in queries:
+        for layer, name, sql in queries:
             start = time.perf_counter()
             spark.sql(sql.replace('core.', 'core_').replace("'isoyear'", "'YEAROFWEEK'")).write.parquet(f'{out}/{name}')
+            spark.read.parquet(f'{out}/{name}').createOrReplaceTempView(f'{layer}_{name}')
             print(name, time.perf_counter() - start)
         """,
 }

@@ -104,3 +104,28 @@ async fn a_table_joined_twice_is_two_tables() {
         "{dead_ends:?}"
     );
 }
+
+#[tokio::test]
+async fn a_summed_table_has_no_other_values_than_the_table() {
+    let mut house = house().await;
+    let of = |with: &str| {
+        format!(
+            "WITH counted AS (SELECT v.person, count(*) AS visits FROM silver.visits v GROUP BY v.person ORDER BY 2 LIMIT 2), \
+             twice AS (SELECT a.person, b.town FROM silver.people a JOIN silver.people b ON b.person = a.parent) {with}"
+        )
+    };
+    house.file(
+        "gold/joined.sql",
+        &of("SELECT c.visits, p.town FROM counted c JOIN silver.people p ON p.person = c.person"),
+    );
+    // each column finds its equal somewhere, but no person has both
+    house.file("gold/pairs.sql", &of("SELECT t.person FROM twice t JOIN silver.people p ON p.person = t.person AND p.town = t.town"));
+    silver(&house).await;
+    assert_eq!(lost(&house).await, Vec::<u64>::new());
+    let dead_ends = house.build("gold.pairs", 1).await.dead_ends;
+    let two = |dead_end: &DeadEnd| matches!(dead_end, DeadEnd::Join { lost: 2, of: 2, .. });
+    assert!(dead_ends.iter().any(two), "{dead_ends:?}");
+    house.sql("DELETE FROM people WHERE person = 'b'").await;
+    silver(&house).await;
+    assert_eq!(lost(&house).await, [1], "the one who is gone");
+}

@@ -40,7 +40,7 @@ impl Reference {
             .iter()
             .map(|(left, right)| Some((left.try_as_col()?, right.try_as_col()?)));
         let to = whole(&join.right)?;
-        let mut found: Option<(Option<TableReference>, TableReference)> = None;
+        let mut found: Option<Vec<TableReference>> = None;
         let mut columns = Vec::new();
         for pair in on.chain(pairs) {
             let (a, b) = pair?;
@@ -48,15 +48,14 @@ impl Reference {
                 true => (a, b),
                 false => (b, a),
             };
-            let (table, column) = origin(&join.left, left)?;
-            let one = (left.relation.clone(), table);
+            let from = origin(&join.left, left)?;
             // two columns of a table that is joined twice need not be of one row
-            if *found.get_or_insert_with(|| one.clone()) != one {
+            if *found.get_or_insert_with(|| from.path.clone()) != from.path {
                 return None;
             }
-            columns.push((column, origin(&join.right, right)?.1));
+            columns.push((from.column, origin(&join.right, right)?.column));
         }
-        let (_, from) = found?;
+        let from = found?.pop()?;
         Some(Self { from, to, columns })
     }
 
@@ -155,20 +154,40 @@ fn whole(plan: &LogicalPlan) -> Option<TableReference> {
     }
 }
 
-/// The table and the column of it that `column` of the plan is; a row of the plan has a value of a row of the table, never a null for a row
-/// that was not found.
-fn origin(plan: &LogicalPlan, column: &Column) -> Option<(TableReference, String)> {
+/// Where the values of a column come from.
+struct Origin {
+    /// The names on the way there, from the outermost to the table's own. Columns of one plan with the same path are of one row.
+    path: Vec<TableReference>,
+    /// The table's column.
+    column: String,
+}
+
+/// What `column` of the plan is: a row of the plan has a value of a row of a table, never a null for a row that was not found.
+fn origin(plan: &LogicalPlan, column: &Column) -> Option<Origin> {
+    let index = plan.schema().maybe_index_of_column(column)?;
     match plan {
-        LogicalPlan::TableScan(scan) => {
-            let has = scan.projected_schema.has_column(column);
-            has.then(|| (scan.table_name.clone(), column.name.clone()))
-        }
+        LogicalPlan::TableScan(scan) => Some(Origin {
+            path: vec![scan.table_name.clone()],
+            column: column.name.clone(),
+        }),
         LogicalPlan::SubqueryAlias(alias) => {
-            let index = alias.schema.maybe_index_of_column(column)?;
             let below = Column::from(alias.input.schema().qualified_field(index));
-            origin(&alias.input, &below)
+            let mut origin = origin(&alias.input, &below)?;
+            origin.path.insert(0, alias.alias.clone());
+            Some(origin)
+        }
+        LogicalPlan::Projection(projection) => {
+            let below = projection.expr.get(index)?.clone().unalias();
+            origin(&projection.input, below.try_as_col()?)
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            // of several sets of groups some leave the column out
+            let below = aggregate.group_expr.get(index)?.try_as_col()?;
+            origin(&aggregate.input, below)
         }
         LogicalPlan::Filter(filter) => origin(&filter.input, column),
+        LogicalPlan::Sort(sort) => origin(&sort.input, column),
+        LogicalPlan::Limit(limit) => origin(&limit.input, column),
         LogicalPlan::Join(join) => {
             let inner = join.join_type == JoinType::Inner;
             match join.left.schema().has_column(column) {

@@ -1,20 +1,17 @@
 -- unique_key: patient_id
-WITH costs AS (
-    SELECT v.patient_id, sum(t.treatment_cost) AS total_cost, count(*) AS treatment_count
-    FROM core.fact_treatments AS t
-    JOIN core.dim_visits AS v ON v.visit_id = t.visit_id
-    GROUP BY v.patient_id
-),
-ranked AS (
-    SELECT *, row_number() OVER (ORDER BY total_cost DESC, patient_id) AS place
-    FROM costs
-),
-top AS (SELECT * FROM ranked WHERE place <= 10)
+WITH top AS (
+    SELECT patient_id, sum(total_cost) AS total_cost, sum(num_treatments) AS treatment_count
+    FROM core.fact_visits
+    WHERE num_treatments > 0
+    GROUP BY patient_id
+    ORDER BY total_cost DESC, patient_id
+    LIMIT 10
+)
 SELECT
-    r.place,
-    r.patient_id,
+    row_number() OVER (ORDER BY t.total_cost DESC, t.patient_id) AS place,
+    t.patient_id,
     p.patient_name,
-    CAST(r.total_cost AS DECIMAL(18, 2)) AS total_cost,
-    r.treatment_count
-FROM top AS r
-JOIN core.dim_patients AS p ON p.patient_id = r.patient_id
+    CAST(t.total_cost AS DECIMAL(18, 2)) AS total_cost,
+    CAST(t.treatment_count AS BIGINT) AS treatment_count
+FROM top AS t
+JOIN core.dim_patients AS p ON p.patient_id = t.patient_id
