@@ -1,6 +1,7 @@
 //! From the process's arguments to its exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -64,6 +65,8 @@ fn obey(args: Args, printer: &mut Printer) -> Result<Exit> {
 /// Runs an asynchronous verb to its end. Threads exist only from here on.
 fn wait(verb: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     tokio::runtime::Builder::new_multi_thread()
+        // a thread that has nothing to do keeps memory that others gave back to it
+        .thread_keep_alive(Duration::from_millis(200))
         .enable_all()
         .build()
         .map_err(|error| {

@@ -10,7 +10,7 @@ use super::settings::{Flaw, expect};
 pub struct LakeSettings {
     /// Where Delta tables are, in `<location>/<dag_id>/<layer>/<table>`: a folder, relative to the home folder, or `s3://bucket/prefix`.
     pub location: String,
-    /// MiB that sorts, joins and aggregations of one model may hold; what does not fit is spilled to `state/spill`.
+    /// MiB that sorts, joins and aggregations of a process may hold together; what does not fit is spilled to `state/spill`.
     pub memory_mb: u64,
     /// Records of a file in one commit to a Delta table, about: a commit ends with the batch of the reader that reaches it.
     pub chunk_records: u64,

@@ -12,7 +12,6 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
@@ -22,6 +21,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::error::{planning, running};
+use super::memory;
 use super::model::{LAYERS, OP, explain};
 use crate::base::{Error, Result};
 use crate::config::Settings;
@@ -50,18 +50,16 @@ impl Compute {
     /// When the folder for spilled rows cannot be made.
     pub fn new(settings: &Settings, joins: Joins) -> Result<Self> {
         let spill = spill_folder(&settings.state_dir().join("spill"))?;
-        let memory = usize::try_from(settings.lake.memory_mb.saturating_mul(1024 * 1024))
-            .unwrap_or(usize::MAX);
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            .with_memory_pool(memory::pool(settings))
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(running)?;
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config(joins, memory))
+            .with_config(config(joins, memory::bytes(settings)))
             .with_runtime_env(runtime)
             .with_query_planner(DeltaPlanner::new());
         Self::with_schemas(state)
@@ -207,8 +205,11 @@ fn config(joins: Joins, memory: usize) -> SessionConfig {
         }
     }
     let options = config.options_mut();
+    // views of texts keep all alive that they were taken from, and a sort counts it for each of its batches: it would run out of memory
+    options.execution.parquet.schema_force_view_types = false;
     options.sql_parser = SqlParserOptions {
         collect_spans: true,
+        map_string_types_to_utf8view: false,
         ..options.sql_parser.clone()
     };
     // joins on columns of dictionaries, as partition columns of Delta tables are, do not bear it

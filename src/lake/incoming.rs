@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use super::error::planning;
 use crate::base::{Error, Result};
 
-/// Where rows go in. Dropped before [`Sender::end`], it makes the reader fail: rows that broke off are never taken for all of them.
+/// Where rows go in. Dropped, with all its clones, before [`Sender::end`], it makes the reader fail: rows that broke off are never taken for all of them.
+#[derive(Clone)]
 pub struct Sender {
     schema: SchemaRef,
     parts: mpsc::Sender<Part>,

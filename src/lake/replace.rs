@@ -24,6 +24,32 @@ pub struct Replaced {
     pub rows: u64,
 }
 
+/// Rows of which some stand in the place of others.
+pub struct Later<'a> {
+    /// The rows, with a column more than the table has.
+    pub rows: Incoming,
+    /// Of rows with equal values here, none of them null, one is kept,
+    pub key: &'a [String],
+    /// namely that with the greatest value in this column, the one more.
+    pub place: &'a str,
+}
+
+const LATER: &str = "later";
+
+impl Later<'_> {
+    /// The query for those that are kept.
+    fn sql(&self, columns: &str) -> String {
+        let key: Vec<String> = self.key.iter().map(|name| quote(name)).collect();
+        format!(
+            "SELECT {columns} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {} DESC) AS _nth FROM {ASIDE}.{LATER}) \
+             WHERE _nth = 1 OR {} IS NULL",
+            key.join(", "),
+            quote(self.place),
+            key.join(" IS NULL OR "),
+        )
+    }
+}
+
 impl Warehouse {
     /// The columns of a table that is there.
     ///
@@ -57,9 +83,16 @@ impl Warehouse {
         self.query(sql, None).await?.stream().await
     }
 
-    /// Puts `rows` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break off the
-    /// table stays. Of rows with equal values in `latest.0`, none of them null, the one with the greatest value in column `latest.1`
-    /// is kept; that column is not. The commit says what the rows are `made_of`. Whoever calls this holds the lock of the table, or of one that stands for it.
+    /// The rows of `sql` in parts that can be read at the same time, each batch by batch.
+    ///
+    /// # Errors
+    /// As [`Warehouse::query`].
+    pub async fn parts(&self, sql: &str) -> Result<Vec<SendableRecordBatchStream>> {
+        self.query(sql, None).await?.parts().await
+    }
+
+    /// Puts `rows` and `later` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break
+    /// off the table stays. The commit says what the rows are `made_of`. Whoever calls this holds the lock of the table, or of one that stands for it.
     ///
     /// # Errors
     /// When the rows break off or the table cannot be written.
@@ -67,33 +100,22 @@ impl Warehouse {
         &self,
         full_name: &str,
         rows: Incoming,
-        latest: Option<(&[String], &str)>,
+        later: Option<Later<'_>>,
         partition_by: &[String],
         made_of: Option<MadeOf>,
     ) -> Result<Replaced> {
         let (layer, table) = full_name.split_once('.').unwrap_or_default();
         let compute = Compute::new(&self.settings, Joins::Fast)?;
         let rows = rows.table()?;
-        let sql = match latest {
-            None => format!("SELECT * FROM {ASIDE}.incoming"),
-            Some((key, place)) => {
-                let columns = rows.schema();
-                let columns = columns.fields().iter().map(|field| field.name());
-                let columns: Vec<String> = columns
-                    .filter(|name| *name != place)
-                    .map(|name| quote(name))
-                    .collect();
-                let key: Vec<String> = key.iter().map(|name| quote(name)).collect();
-                format!(
-                    "SELECT {} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {} DESC) AS _nth FROM {ASIDE}.incoming) \
-                     WHERE _nth = 1 OR {} IS NULL",
-                    columns.join(", "),
-                    key.join(", "),
-                    quote(place),
-                    key.join(" IS NULL OR "),
-                )
-            }
-        };
+        let columns = rows.schema();
+        let columns = columns.fields().iter().map(|field| quote(field.name()));
+        let columns: Vec<String> = columns.collect();
+        let columns = columns.join(", ");
+        let mut sql = format!("SELECT {columns} FROM {ASIDE}.incoming");
+        if let Some(later) = later {
+            sql.push_str(&format!(" UNION ALL {}", later.sql(&columns)));
+            compute.register(ASIDE, LATER, later.rows.table()?)?;
+        }
         compute.register(ASIDE, "incoming", rows)?;
         let frame = compute.query(&sql).await?;
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);

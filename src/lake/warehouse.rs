@@ -113,7 +113,7 @@ impl Warehouse {
     }
 
     /// The rows of a table or view.
-    pub(super) async fn count(&self, full_name: &str) -> Result<u64> {
+    pub async fn count(&self, full_name: &str) -> Result<u64> {
         let sql = format!("SELECT count(*) FROM {}", quoted(full_name));
         let compute = self.session(&sql, None).await?;
         let numbers = numbers(&compute, &sql).await?;
@@ -225,10 +225,12 @@ pub(super) async fn provider(
     table: &DeltaTable,
     compute: &Compute,
 ) -> Result<Arc<dyn TableProvider>> {
+    let state = compute.state();
     table
-        .update_datafusion_session(&compute.state())
+        .update_datafusion_session(&state)
         .map_err(super::error::delta)?;
-    table.table_provider().await.map_err(planning)
+    let provider = table.table_provider().with_session(Arc::new(state));
+    provider.await.map_err(planning)
 }
 
 /// The whole numbers in the first row of a query; a null counts as 0.

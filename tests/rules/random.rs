@@ -1,6 +1,6 @@
 //! Whatever the records are: every one is accounted for, and neither the size of chunks nor the order of columns matters.
 
-use galen::rules::tables::{Cleaning, Counts, Known, Seen};
+use galen::rules::tables::{Cleaned, Cleaning, Counts, Known, Seen};
 use polars::prelude::*;
 use proptest::prelude::*;
 
@@ -57,60 +57,123 @@ fn chunk(records: &[Record], from: usize, order: &[usize]) -> DataFrame {
 }
 
 /// All that can be seen of a cleaning, with records named by their place among all.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Result {
-    passed: Vec<String>,
+    passed: Vec<(usize, String)>,
     duplicates: Vec<usize>,
     rejected: Vec<(usize, Vec<String>)>,
     statuses: String,
     counts: Counts,
 }
 
-fn cleaned(key: &'static str, records: &[Record], size: usize, order: &[usize]) -> Result {
-    let mut cleaning = cleaning(key);
-    let chunks = || records.chunks(size).zip((0..).step_by(size));
-    for (records, from) in chunks() {
-        cleaning
-            .survey(&chunk(records, from, order))
-            .expect("survey");
-    }
-    let mut known = Known::default();
-    known.add_key(0, &["n"]);
-    known.add_key(0, &["s"]);
-    let mut seen = Seen::default();
-    let mut result = Result {
-        passed: Vec::new(),
-        duplicates: Vec::new(),
-        rejected: Vec::new(),
-        statuses: String::new(),
-        counts: Counts::default(),
-    };
-    for (records, from) in chunks() {
-        let cleaned = cleaning
-            .apply(&chunk(records, from, order), &known, &mut seen)
-            .expect("applies");
+impl Result {
+    /// Takes in what became of a chunk whose records have these places.
+    fn add(&mut self, cleaning: &Cleaning, cleaned: &Cleaned, places: &[usize]) {
         assert!(cleaned.counts.balances());
-        assert_eq!(cleaned.counts.read, records.len() as u64);
+        assert_eq!(cleaned.counts.read, places.len() as u64);
         assert_eq!(cleaned.passed.height(), cleaned.passed_rows.len());
         let names = cleaned.passed.get_column_names();
         assert_eq!(names, ["id", "day", "cost", "kind", "site", "_line"]);
-        for row in 0..cleaned.passed.height() {
+        for (row, place) in cleaned.passed_rows.iter().enumerate() {
             let values = cleaned.passed.get_row(row).expect("row").0;
-            result.passed.push(format!("{values:?}"));
+            self.passed
+                .push((places[*place as usize], format!("{values:?}")));
         }
-        let rows = cleaned.duplicates.iter().map(|row| from + *row as usize);
-        result.duplicates.extend(rows);
+        let rows = cleaned.duplicates.iter().map(|row| places[*row as usize]);
+        self.duplicates.extend(rows);
         for rejected in &cleaned.rejected {
             let words = cleaning.words(rejected);
             assert!(!words.is_empty());
-            result.rejected.push((from + rejected.row as usize, words));
+            self.rejected.push((places[rejected.row as usize], words));
         }
-        result.counts += cleaned.counts;
+        self.counts += cleaned.counts;
     }
-    assert_eq!(seen.counts(), result.counts);
-    let at = "2025-01-01T00:00:00Z".parse().expect("time");
-    result.statuses = format!("{:?}", cleaning.statuses(&seen, at));
-    result
+
+    /// All records were taken in.
+    fn end(mut self, cleaning: &Cleaning, seen: &Seen) -> Self {
+        assert_eq!(seen.counts(), self.counts);
+        let at = "2025-01-01T00:00:00Z".parse().expect("time");
+        self.statuses = format!("{:?}", cleaning.statuses(seen, at));
+        self.passed.sort();
+        self.duplicates.sort_unstable();
+        self.rejected.sort();
+        self
+    }
+}
+
+fn surveyed(key: &'static str, chunks: &[DataFrame]) -> Cleaning {
+    let mut cleaning = cleaning(key);
+    for chunk in chunks {
+        cleaning.survey(chunk).expect("survey");
+    }
+    cleaning
+}
+
+fn known() -> Known {
+    let mut known = Known::default();
+    known.add_key(0, &["n"]);
+    known.add_key(0, &["s"]);
+    known
+}
+
+fn chunks(records: &[Record], size: usize, order: &[usize]) -> Vec<DataFrame> {
+    let parts = records.chunks(size).zip((0..).step_by(size));
+    parts.map(|(part, from)| chunk(part, from, order)).collect()
+}
+
+fn cleaned(key: &'static str, records: &[Record], size: usize, order: &[usize]) -> Result {
+    let chunks = chunks(records, size, order);
+    let cleaning = surveyed(key, &chunks);
+    let (known, mut seen, mut result) = (known(), Seen::default(), Result::default());
+    let mut from = 0;
+    for chunk in &chunks {
+        let cleaned = cleaning.apply(chunk, &known, &mut seen).expect("applies");
+        let places: Vec<usize> = (from..from + chunk.height()).collect();
+        result.add(&cleaning, &cleaned, &places);
+        from += chunk.height();
+    }
+    result.end(&cleaning, &seen)
+}
+
+/// The same with the records apart that come again: the others first, and the last chunk of them first.
+fn cleaned_apart(key: &'static str, records: &[Record], size: usize) -> Result {
+    let chunks = chunks(records, size, &[0, 1, 2, 3, 4]);
+    let cleaning = surveyed(key, &chunks);
+    let mut repeats = cleaning.repeats(records.len() as u64);
+    for (number, chunk) in chunks.iter().enumerate() {
+        let mut noted = cleaning.repeats(records.len() as u64);
+        cleaning.note(chunk, &mut noted).expect("notes");
+        match number % 2 {
+            0 => repeats.add(&noted),
+            _ => cleaning.note(chunk, &mut repeats).expect("notes"),
+        }
+    }
+    let (known, mut result) = (known(), Result::default());
+    let (mut alone, mut seen) = (Seen::default(), Seen::default());
+    let parts: Vec<[(DataFrame, Vec<usize>); 2]> = (0..)
+        .step_by(size)
+        .zip(&chunks)
+        .map(|(from, chunk)| {
+            let again = cleaning.again(chunk, &repeats).expect("asks");
+            [false, true].map(|wanted| {
+                let mask: BooleanChunked = again.iter().map(|again| *again == wanted).collect();
+                let places = again.iter().enumerate();
+                let places = places.filter(|(_, again)| **again == wanted);
+                let places = places.map(|(row, _)| from + row).collect();
+                (chunk.filter(&mask).expect("filters"), places)
+            })
+        })
+        .collect();
+    for [(chunk, places), _] in parts.iter().rev() {
+        let cleaned = cleaning.apply_alone(chunk, &known, &mut alone);
+        result.add(&cleaning, &cleaned.expect("applies"), places);
+    }
+    for [_, (chunk, places)] in &parts {
+        let cleaned = cleaning.apply(chunk, &known, &mut seen).expect("applies");
+        result.add(&cleaning, &cleaned, places);
+    }
+    seen.add(&alone);
+    result.end(&cleaning, &seen)
 }
 
 proptest! {
@@ -129,6 +192,7 @@ proptest! {
             // the key is watched by the rule that it be unique, and nothing else changes by it
             prop_assert_eq!(&whole, &cleaned("", &records, size, &order));
         }
+        prop_assert_eq!(&whole, &cleaned_apart(key, &records, size));
         prop_assert_eq!(whole.counts.read, records.len() as u64);
     }
 }

@@ -23,6 +23,7 @@ pub(super) use self::since::since_ever;
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::is_exhausted;
 use super::model::{Materialized, Model, render_since};
+use super::turn::shared_turn;
 use super::types::kept_schema;
 use super::warehouse::{numbers, provider};
 use super::{Lake, MadeOf, Warehouse};
@@ -85,12 +86,16 @@ impl Warehouse {
     /// When the model is unknown, its query fails, or its keys are not unique; the table is as it was then.
     pub async fn build(&self, full_name: &str, request: Request) -> Result<Built> {
         let model = self.models.model(full_name)?;
-        let built = match self.build_with(model, request, Joins::Fast).await {
-            Err(error) if is_exhausted(&error) => {
-                self.build_with(model, request, Joins::Frugal).await
-            }
-            built => built,
-        };
+        let mut turn = shared_turn().await;
+        let mut built = self.build_with(model, request, Joins::Fast).await;
+        if is_out_of_memory(&built) && turn.has_company() {
+            turn.alone().await;
+            built = self.build_with(model, request, Joins::Fast).await;
+        }
+        if is_out_of_memory(&built) {
+            turn.alone().await;
+            built = self.build_with(model, request, Joins::Frugal).await;
+        }
         built.map_err(|error| error.at(format!("model `{}`", model.full_name())))
     }
 
@@ -113,6 +118,10 @@ impl Warehouse {
         built.dead_ends = building.dead_ends(built.rows, self, joins).await?;
         Ok(built)
     }
+}
+
+fn is_out_of_memory(built: &Result<Built>) -> bool {
+    built.as_ref().is_err_and(is_exhausted)
 }
 
 impl Building<'_> {

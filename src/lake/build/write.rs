@@ -23,6 +23,7 @@ use crate::base::{Error, Result};
 use crate::lake::MadeOf;
 use crate::lake::compute::Compute;
 use crate::lake::error::{delta, planning};
+use crate::lake::files::{plain_rows, records_with_hashes};
 use crate::lake::model::Header;
 
 /// The rows of `frame` with the types of `schema`, whose columns are the frame's.
@@ -52,6 +53,11 @@ pub(in crate::lake) async fn overwrite(
     partition_by: &[String],
     properties: CommitProperties,
 ) -> Result<(DeltaTable, u64)> {
+    let has_hashes = frame.schema().has_column_with_unqualified_name("_hash");
+    let written = match has_hashes {
+        true => records_with_hashes(),
+        false => plain_rows(),
+    };
     let written = table
         .write(Vec::new())
         .with_input_plan(frame.into_unoptimized_plan())
@@ -59,6 +65,7 @@ pub(in crate::lake) async fn overwrite(
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
         .with_partition_columns(partition_by.to_vec())
+        .with_writer_properties(written)
         .with_commit_properties(properties)
         .await
         .map_err(delta)?;
@@ -126,6 +133,7 @@ pub(in crate::lake) async fn care(
             .optimize()
             .with_type(kind)
             .with_session_state(Arc::new(compute.state()))
+            .with_writer_properties(plain_rows())
             .with_commit_properties(CommitProperties::default().with_metadata(told))
             .await
             .map_err(delta)?;

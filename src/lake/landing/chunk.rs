@@ -1,10 +1,11 @@
 //! Records on their way into a Delta table, until there are enough of them for a commit.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, StringBuilder,
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondArray,
 };
 
@@ -48,7 +49,9 @@ impl Chunk {
         }
         for &place in places {
             self.lines.push(number(batch.line(place)));
-            self.hashes.append_value(batch.hash(place).to_string());
+            // written into the builder, it needs no text of its own
+            let _ = write!(self.hashes, "{}", batch.hash(place));
+            self.hashes.append_value("");
         }
     }
 
@@ -69,14 +72,21 @@ impl Chunk {
         let mut columns: Vec<ArrayRef> = self
             .columns
             .iter_mut()
-            .map(|column| Arc::new(column.finish()) as ArrayRef)
+            .map(|column| Arc::new(taken(column)) as ArrayRef)
             .collect();
         let lines = std::mem::take(&mut self.lines);
-        columns.extend(origin(delivery, lines, self.hashes.finish(), at));
+        columns.extend(origin(delivery, lines, taken(&mut self.hashes), at));
         debug_assert_eq!(columns[0].len(), rows);
         self.bytes = 0;
         RecordBatch::try_new(landed(self.names.iter().map(String::as_str)), columns).map_err(uneven)
     }
+}
+
+/// The texts of `builder`, which has room for as many more: a chunk is like the one before, and need not grow bit by bit.
+fn taken(builder: &mut StringBuilder) -> StringArray {
+    let texts = builder.finish();
+    *builder = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
+    texts
 }
 
 /// The table of `rejects`, which the delivery `id` has set aside.

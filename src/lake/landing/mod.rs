@@ -19,6 +19,7 @@ use self::chunk::{Chunk, number, unreadable};
 use self::progress::{Progress, keep, kept};
 use super::compute::{Compute, Joins};
 use super::error::delta;
+use super::files::records_with_hashes;
 use super::lock::TableLock;
 use super::provenance::{DELIVERY, QUARANTINE};
 use super::warehouse::{provider, quoted};
@@ -232,6 +233,7 @@ impl Landing {
             .with_session_state(Arc::new(compute.state()))
             .with_save_mode(SaveMode::Append)
             .with_schema_mode(SchemaMode::Merge)
+            .with_writer_properties(records_with_hashes())
             .with_commit_properties(commit)
             .await
             .map_err(delta)

@@ -1,9 +1,11 @@
 //! `clean`: rule tables from one Delta table to the next.
 
 mod convert;
+mod out;
 mod outcome;
 mod parents;
 mod prepared;
+mod survey;
 mod work;
 
 use std::sync::Arc;
@@ -14,16 +16,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::out::Out;
 use self::prepared::Prepared;
-use self::work::Work;
-use super::blocking::blocking;
+use self::work::Rules;
 use super::care::care;
 use super::period::Period;
 use super::{FULL_REFRESH, Operator, Outcome, TaskContext, TaskError, Verdict, sound_models};
 use crate::base::{Counts, Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::db::quote;
-use crate::lake::{self, LAYERS, MadeOf, QUARANTINE, RuleRun, Warehouse, incoming};
+use crate::lake::{self, LAYERS, Later, MadeOf, QUARANTINE, RuleRun, Warehouse, incoming};
 use crate::rules::tables::{Cleaning, Compatibility};
 
 pub(super) use self::parents::tables as parent_tables;
@@ -111,7 +113,7 @@ impl Clean {
         // it stands for both tables: two runs that took one lock each would wait for each other
         let _lock = warehouse.lock(&self.into).await?;
         let stored = warehouse.stored_columns(&self.from).await?;
-        let mut prepared = Prepared::new(self, &context.files, &stored)?;
+        let prepared = Prepared::new(self, &context.files, &stored)?;
         let made_of = self
             .made_of(&prepared.cleaning, context, &warehouse)
             .await?;
@@ -121,35 +123,38 @@ impl Clean {
             return Ok(outcome);
         }
         let known = parents::known(&prepared.cleaning, self, &context.dag, &warehouse).await?;
-        if prepared.cleaning.needs_survey() {
-            let mut chunks = warehouse
-                .batches(&prepared.select(&self.from, false))
-                .await?;
-            while let Some(chunk) = next(&mut chunks).await? {
-                prepared = blocking(move || {
-                    let frame = convert::frame(&chunk, prepared.columns())?;
-                    prepared.cleaning.survey(&frame)?;
-                    Ok(prepared)
-                })
-                .await?;
-            }
-        }
-        let key = prepared.cleaning.key().to_vec();
-        let latest = (!key.is_empty()).then_some((key.as_slice(), prepared::PLACE));
-        let chunks = warehouse
-            .batches(&prepared.select(&self.from, true))
-            .await?;
-        let (passed, passed_rows) = incoming(prepared.incoming());
+        let (prepared, repeats) = survey::survey(prepared, &self.from, &warehouse).await?;
+        let rules = Arc::new(Rules {
+            prepared,
+            known,
+            repeats,
+        });
+        let prepared = &rules.prepared;
+        let (passed, passed_rows) = incoming(prepared.clean());
         let (rejected, rejected_rows) = incoming(prepared.rejected());
+        let key = prepared.cleaning.key();
+        let (later, later_rows) = match key.is_empty() {
+            true => (None, None),
+            false => {
+                let (later, rows) = incoming(prepared.placed());
+                let place = prepared::PLACE;
+                (Some(later), Some(Later { rows, key, place }))
+            }
+        };
         let quarantine = self.quarantine();
+        let out = Out {
+            passed,
+            rejected,
+            later,
+        };
         // what fails first tells why; the work only that nobody listens
-        let (aside, replaced, work) = tokio::try_join!(
+        let (aside, replaced, seen) = tokio::try_join!(
             biased;
             warehouse.replace(&quarantine, rejected_rows, None, &[], made_of),
-            warehouse.replace(&self.into, passed_rows, latest, &self.partition_by, made_of),
-            Work::new(prepared, known).run(chunks, passed, rejected),
+            warehouse.replace(&self.into, passed_rows, later_rows, &self.partition_by, made_of),
+            out.take_all(self, &rules, &warehouse),
         )?;
-        let told = work.counts();
+        let told = seen.counts();
         let counts = Counts {
             read: told.read,
             inserted: replaced.rows,
@@ -164,8 +169,8 @@ impl Clean {
             "quarantine_version": aside.version,
         });
         context.log.info("cleaned a table", fields);
-        let cleaning = work.cleaning();
-        let mut statuses = cleaning.statuses(work.seen(), context.clock.now());
+        let cleaning = &rules.prepared.cleaning;
+        let mut statuses = cleaning.statuses(&seen, context.clock.now());
         statuses.extend(outcome::ask(cleaning, &warehouse, replaced.rows).await?);
         let run = RuleRun {
             at: context.clock.now(),

@@ -52,22 +52,22 @@ impl Prepared {
         columns.map(|(name, _)| name.as_str())
     }
 
-    /// The query for the records of `from`; with `ordered` in the order of delivery, where the result depends on it.
-    pub fn select(&self, from: &str, ordered: bool) -> String {
-        let texts = self.columns().map(|name| {
-            let name = quote(name);
-            format!("CAST({name} AS TEXT) AS {name}")
-        });
+    /// The query for the records of `from`.
+    pub fn select(&self, from: &str) -> String {
+        let texts = self.columns().map(as_text);
         let carried = self.carried.iter().map(|field| quote(field.name()));
-        let columns: Vec<String> = texts.chain(carried).collect();
-        let parts: Vec<String> = from.split('.').map(quote).collect();
-        let mut sql = format!("SELECT {} FROM {}", columns.join(", "), parts.join("."));
+        select(texts.chain(carried), from)
+    }
+
+    /// The query for the columns `names` of the records of `from`.
+    pub fn select_texts(&self, from: &str, names: &[String]) -> String {
+        select(names.iter().map(|name| as_text(name)), from)
+    }
+
+    /// The columns that tell the order of delivery, as far as records have them.
+    pub fn order(&self) -> Vec<&'static str> {
         let known = |name: &&str| self.carried.iter().any(|field| field.name() == name);
-        let order: Vec<&str> = ORDER.into_iter().filter(|name| known(name)).collect();
-        if ordered && self.cleaning.depends_on_order() && !order.is_empty() {
-            sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
-        }
-        sql
+        ORDER.into_iter().filter(known).collect()
     }
 
     /// The table that is written.
@@ -78,12 +78,9 @@ impl Prepared {
         Arc::new(Schema::new(typed.chain(carried).collect::<Vec<Field>>()))
     }
 
-    /// The same with the place of each record, when the later of two is kept.
-    pub fn incoming(&self) -> SchemaRef {
+    /// The same with the place of each record in the order of delivery.
+    pub fn placed(&self) -> SchemaRef {
         let clean = self.clean();
-        if self.cleaning.key().is_empty() {
-            return clean;
-        }
         let fields = clean.fields().iter().map(|field| field.as_ref().clone());
         let place = Field::new(PLACE, DataType::Int64, true);
         Arc::new(Schema::new(fields.chain([place]).collect::<Vec<Field>>()))
@@ -93,6 +90,17 @@ impl Prepared {
     pub fn rejected(&self) -> SchemaRef {
         lake::rejected(self.carried.iter().cloned())
     }
+}
+
+fn as_text(name: &str) -> String {
+    let name = quote(name);
+    format!("CAST({name} AS TEXT) AS {name}")
+}
+
+fn select(columns: impl Iterator<Item = String>, from: &str) -> String {
+    let columns: Vec<String> = columns.collect();
+    let parts: Vec<String> = from.split('.').map(quote).collect();
+    format!("SELECT {} FROM {}", columns.join(", "), parts.join("."))
 }
 
 impl Clean {

@@ -3,84 +3,137 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array,
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
-use datafusion::arrow::compute::take;
+use datafusion::arrow::compute::{filter_record_batch, not, take};
 use serde_json::{Map, Value, json};
 
 use super::prepared::Prepared;
 use super::{convert, next};
 use crate::base::{Error, Result};
 use crate::lake::{Batches, Sender, texts_of};
-use crate::operators::blocking::blocking;
-use crate::rules::tables::{Cleaned, Cleaning, Counts, Known, Seen};
+use crate::operators::blocking::side_by_side;
+use crate::rules::tables::{Cleaned, Known, Repeats, Seen};
+
+/// The rules of a table with all they need to judge a record.
+pub(super) struct Rules {
+    pub prepared: Arc<Prepared>,
+    pub known: Known,
+    /// Which records may have a key that comes again; `None` when none is named by its values.
+    pub repeats: Option<Repeats>,
+}
+
+/// Where records go.
+#[derive(Clone)]
+pub(super) struct Ways {
+    pub passed: Sender,
+    pub rejected: Sender,
+    /// For those that must wait.
+    pub waiting: Option<Sender>,
+}
 
 /// Rules with what they have seen.
 pub(super) struct Work {
-    prepared: Prepared,
-    known: Known,
+    rules: Arc<Rules>,
     seen: Seen,
 }
 
-/// What a chunk becomes: columns of the two tables.
+/// What a chunk becomes.
 struct Shaped {
+    /// Columns of the two tables.
     passed: Vec<ArrayRef>,
     rejected: Vec<ArrayRef>,
+    /// Columns of records that must wait, as they came.
+    waiting: Vec<ArrayRef>,
+}
+
+/// Takes records that are on their own through the rules, whatever their order, and sends the others to wait.
+pub(super) async fn alone(rules: &Arc<Rules>, chunks: Vec<Batches>, ways: Ways) -> Result<Seen> {
+    let workers = chunks.into_iter().map(|chunks| {
+        let work = Work::new(Arc::clone(rules));
+        work.run(chunks, ways.clone(), Work::shape_alone)
+    });
+    let mut all = Seen::default();
+    for work in side_by_side(workers).await? {
+        all.add(&work.seen);
+    }
+    Ok(all)
+}
+
+/// Takes records in their order through the rules, each held against those before it.
+pub(super) async fn in_order(rules: &Arc<Rules>, chunks: Batches, ways: Ways) -> Result<Seen> {
+    let work = Work::new(Arc::clone(rules));
+    let work = work.run(chunks, ways, Work::shape).await?;
+    Ok(work.seen)
 }
 
 impl Work {
-    /// Nothing seen yet.
-    pub fn new(prepared: Prepared, known: Known) -> Self {
+    fn new(rules: Arc<Rules>) -> Self {
         Self {
-            prepared,
-            known,
+            rules,
             seen: Seen::default(),
         }
     }
 
-    /// What became of the records.
-    pub fn counts(&self) -> Counts {
-        self.seen.counts()
-    }
-
-    /// The rules.
-    pub fn cleaning(&self) -> &Cleaning {
-        &self.prepared.cleaning
-    }
-
-    /// What they have seen.
-    pub fn seen(&self) -> &Seen {
-        &self.seen
-    }
-
-    /// Takes all of `chunks` through the rules, into `passed` and `rejected`.
-    pub async fn run(
+    async fn run(
         mut self,
         mut chunks: Batches,
-        passed: Sender,
-        rejected: Sender,
+        ways: Ways,
+        shape: fn(&mut Self, &RecordBatch) -> Result<Shaped>,
     ) -> Result<Self> {
         while let Some(chunk) = next(&mut chunks).await? {
-            let (work, shaped) = blocking(move || {
-                let shaped = self.shape(&chunk)?;
-                Ok((self, shaped))
-            })
-            .await?;
-            self = work;
-            passed.send(shaped.passed).await?;
-            rejected.send(shaped.rejected).await?;
+            // on the thread that drives the engine as well: memory that passes between many threads comes back late
+            let shaped = shape(&mut self, &chunk)?;
+            ways.passed.send(shaped.passed).await?;
+            ways.rejected.send(shaped.rejected).await?;
+            if let Some(waiting) = &ways.waiting {
+                waiting.send(shaped.waiting).await?;
+            }
         }
-        // rejects first: what passed is what others go on with
-        rejected.end().await?;
-        passed.end().await?;
         Ok(self)
     }
 
+    fn shape_alone(&mut self, chunk: &RecordBatch) -> Result<Shaped> {
+        let rules = Arc::clone(&self.rules);
+        let cleaning = &rules.prepared.cleaning;
+        let frame = convert::frame(chunk, rules.prepared.columns())?;
+        let Some(repeats) = &rules.repeats else {
+            let cleaned = cleaning.apply_alone(&frame, &rules.known, &mut self.seen)?;
+            return self.shaped(chunk, &cleaned, None);
+        };
+        let again = BooleanArray::from(cleaning.again(&frame, repeats)?);
+        let taken = |rows: &BooleanArray| {
+            filter_record_batch(chunk, rows).map_err(|error| {
+                Error::new("records of a chunk cannot be taken apart").because(error)
+            })
+        };
+        let inverted = not(&again).map_err(|error| Error::new("no rows").because(error))?;
+        let rest = taken(&inverted)?;
+        let frame = convert::frame(&rest, rules.prepared.columns())?;
+        let cleaned = cleaning.apply_alone(&frame, &rules.known, &mut self.seen)?;
+        let mut shaped = self.shaped(&rest, &cleaned, None)?;
+        shaped.waiting = taken(&again)?.columns().to_vec();
+        Ok(shaped)
+    }
+
     fn shape(&mut self, chunk: &RecordBatch) -> Result<Shaped> {
-        let cleaning = &self.prepared.cleaning;
+        let rules = Arc::clone(&self.rules);
+        let cleaning = &rules.prepared.cleaning;
         let before = self.seen.counts().read;
-        let frame = convert::frame(chunk, self.prepared.columns())?;
-        let cleaned = cleaning.apply(&frame, &self.known, &mut self.seen)?;
+        let frame = convert::frame(chunk, rules.prepared.columns())?;
+        let cleaned = cleaning.apply(&frame, &rules.known, &mut self.seen)?;
+        let place = (!cleaning.key().is_empty()).then_some(before);
+        self.shaped(chunk, &cleaned, place)
+    }
+
+    /// The columns of both tables; with the place of each record behind `before` others.
+    fn shaped(
+        &self,
+        chunk: &RecordBatch,
+        cleaned: &Cleaned,
+        before: Option<u64>,
+    ) -> Result<Shaped> {
+        let cleaning = &self.rules.prepared.cleaning;
         let mut passed = Vec::new();
         for (name, of) in cleaning.columns() {
             let column = cleaned
@@ -91,20 +144,21 @@ impl Work {
         }
         let rows = UInt32Array::from(cleaned.passed_rows.clone());
         passed.extend(self.carried(chunk, &rows)?);
-        if !cleaning.key().is_empty() {
+        if let Some(before) = before {
             let places = cleaned.passed_rows.iter();
             let places = places.map(|row| before.saturating_add(u64::from(*row)) as i64);
             passed.push(Arc::new(places.collect::<Int64Array>()));
         }
         Ok(Shaped {
             passed,
-            rejected: self.rejected(chunk, &cleaned)?,
+            rejected: self.rejected(chunk, cleaned)?,
+            waiting: Vec::new(),
         })
     }
 
     /// The columns that go along, of `rows`.
     fn carried(&self, chunk: &RecordBatch, rows: &UInt32Array) -> Result<Vec<ArrayRef>> {
-        let fields = self.prepared.carried.iter();
+        let fields = self.rules.prepared.carried.iter();
         let columns = fields.map(|field| {
             let name = field.name();
             let column = chunk
@@ -122,7 +176,7 @@ impl Work {
     }
 
     fn rejected(&self, chunk: &RecordBatch, cleaned: &Cleaned) -> Result<Vec<ArrayRef>> {
-        let cleaning = &self.prepared.cleaning;
+        let cleaning = &self.rules.prepared.cleaning;
         let rows: UInt32Array = cleaned
             .rejected
             .iter()
@@ -130,7 +184,7 @@ impl Work {
             .collect();
         let mut columns = self.carried(chunk, &rows)?;
         let mut texts = Vec::new();
-        for name in self.prepared.columns() {
+        for name in self.rules.prepared.columns() {
             if let Some(column) = chunk.column_by_name(name) {
                 texts.push((name, texts_of(column)?));
             }

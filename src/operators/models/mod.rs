@@ -108,7 +108,6 @@ impl Models {
         };
         let mut outcome = Outcome::default();
         for name in &selected {
-            let _turn = lake::turn().await;
             let built = warehouse.build(name, request).await?;
             let fields = json!({
                 "model": name, "counts": built.counts, "closed": built.closed, "rows": built.rows, "version": built.version,

@@ -3,12 +3,13 @@
 use polars::prelude::*;
 
 use super::cast::Values;
-use super::cell::{Done, Why};
+use super::cell::Done;
 use super::cleaning::{Cleaning, ColumnPlan};
 use super::cleansing::Cleanse;
 use super::dates::Evidence;
-use super::judge::{Failure, Judged, Judging};
-use super::key::{Rows, column, content};
+use super::fates::Fate;
+use super::judge::{Failure, Judging};
+use super::key::column;
 use super::known::Known;
 use super::seen::{Counts, Seen, Tally};
 use super::severity::Severity;
@@ -96,6 +97,29 @@ impl Cleaning {
     /// # Errors
     /// When a column is missing or a rule fails as a whole; `seen` cannot be used any more then.
     pub fn apply(&self, chunk: &DataFrame, known: &Known, seen: &mut Seen) -> Result<Cleaned> {
+        self.clean(chunk, known, seen, Self::fates)
+    }
+
+    /// As [`Cleaning::apply`], to records whose keys come nowhere else: nothing but numbers is remembered, and their order is all the same.
+    ///
+    /// # Errors
+    /// As [`Cleaning::apply`].
+    pub fn apply_alone(
+        &self,
+        chunk: &DataFrame,
+        known: &Known,
+        seen: &mut Seen,
+    ) -> Result<Cleaned> {
+        self.clean(chunk, known, seen, Self::fates_alone)
+    }
+
+    fn clean(
+        &self,
+        chunk: &DataFrame,
+        known: &Known,
+        seen: &mut Seen,
+        fates: impl Fn(&Self, &mut Judging<'_>, &mut Seen) -> Result<Vec<Fate>>,
+    ) -> Result<Cleaned> {
         seen.fit(self);
         let mut failures = Vec::new();
         let mut tallies = vec![Tally::default(); self.rules.len()];
@@ -109,12 +133,12 @@ impl Cleaning {
         for judge in &self.judges {
             judging.ask(judge, known)?;
         }
-        let fates = self.fates(&mut judging, seen)?;
+        let fates = fates(self, &mut judging, seen)?;
         self.finish(chunk, judging, &fates, seen)
     }
 
     /// Takes a column through its steps and its standardization.
-    fn cleanse(
+    pub(super) fn cleanse(
         &self,
         number: usize,
         chunk: &DataFrame,
@@ -174,83 +198,6 @@ impl Cleaning {
         by.map(|by| as_text(column(chunk, by)?)).transpose()
     }
 
-    /// Decides about each record in its order, and remembers those that pass.
-    fn fates(&self, judging: &mut Judging<'_>, seen: &mut Seen) -> Result<Vec<Fate>> {
-        let mut fates = vec![Fate::Passed; judging.frame.height()];
-        for failure in &judging.failures {
-            fates[failure.row as usize] = self.worse(fates[failure.row as usize], failure.rule);
-        }
-        if self.identities.is_empty() {
-            return Ok(fates);
-        }
-        let all: Vec<usize> = (0..self.columns.len()).collect();
-        let all = judging.texts(&all)?;
-        let mut all = Rows::new(&all);
-        let keys = self
-            .identities
-            .iter()
-            .map(|names| {
-                let places: Vec<usize> = names.iter().filter_map(|n| self.place_of(n)).collect();
-                judging.texts(&places)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mut keys: Vec<Rows<'_>> = keys.iter().map(|columns| Rows::new(columns)).collect();
-        let mut rules = vec![None; self.identities.len()];
-        for judge in &self.judges {
-            if let Judged::Unique(identity) = judge.what {
-                rules[identity] = Some(judge.rule);
-            }
-        }
-        let mut row_keys = Vec::with_capacity(keys.len());
-        for (row, fate) in (0..).zip(&mut fates) {
-            let content = content(all.next_row());
-            row_keys.clear();
-            row_keys.extend(keys.iter_mut().map(Rows::next_key));
-            let mut repeats = false;
-            for ((set, key), rule) in seen.sets.iter().zip(&row_keys).zip(&rules) {
-                let before = key.and_then(|key| set.get(&key));
-                repeats |= before == Some(&content);
-                let (Some(rule), Some(_)) = (*rule, key) else {
-                    continue;
-                };
-                judging.tallies[rule].checked += 1;
-                if before.is_some_and(|before| *before != content) {
-                    judging.tallies[rule].failed += 1;
-                    judging.failures.push(Failure {
-                        row,
-                        rule,
-                        why: Why::Rule,
-                    });
-                    *fate = self.worse(*fate, rule);
-                }
-            }
-            if *fate == Fate::Rejected {
-                continue;
-            }
-            if repeats {
-                *fate = Fate::Duplicate;
-                continue;
-            }
-            for ((set, key), rule) in seen.sets.iter_mut().zip(&row_keys).zip(&rules) {
-                let Some(key) = *key else { continue };
-                if rule.is_some() {
-                    // the first row with a key is the one others must not differ from
-                    set.entry(key).or_insert(content);
-                } else {
-                    set.insert(key, content);
-                }
-            }
-        }
-        Ok(fates)
-    }
-
-    fn worse(&self, fate: Fate, rule: usize) -> Fate {
-        match (fate, self.rules[rule].severity) {
-            (_, Severity::Error) | (Fate::Rejected, _) => Fate::Rejected,
-            (_, Severity::Warn) => Fate::Warned,
-        }
-    }
-
     fn finish(
         &self,
         chunk: &DataFrame,
@@ -296,12 +243,7 @@ impl Cleaning {
         counts.quarantined = rejected.len() as u64;
         debug_assert!(counts.balances());
         let passed = self.passed(chunk, &judging.frame, &passed_rows)?;
-        seen.counts += counts;
-        for (total, tally) in seen.tallies.iter_mut().zip(judging.tallies) {
-            total.checked += tally.checked;
-            total.failed += tally.failed;
-            total.newest = total.newest.max(tally.newest);
-        }
+        seen.count(counts, &judging.tallies);
         Ok(Cleaned {
             passed,
             passed_rows,
@@ -342,14 +284,4 @@ impl Cleaning {
         });
         words.collect()
     }
-}
-
-/// What becomes of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Passed,
-    /// Passed, and failed a rule of severity `warn`.
-    Warned,
-    Duplicate,
-    Rejected,
 }

@@ -79,11 +79,6 @@ impl Cleaning {
         &self.key
     }
 
-    /// Whether the result depends on the order of the records: of those with equal keys, the first or the last is kept.
-    pub fn depends_on_order(&self) -> bool {
-        !self.identities.is_empty() || !self.key.is_empty()
-    }
-
     /// Every rule that can fail, by number.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

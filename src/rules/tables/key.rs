@@ -12,6 +12,13 @@ use crate::rules::expression::as_text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key(u64, u64);
 
+impl Key {
+    /// Two hashes of the same values, independent of each other.
+    pub const fn halves(self) -> [u64; 2] {
+        [self.0, self.1]
+    }
+}
+
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0);

@@ -6,7 +6,9 @@
 //!
 //! [`RuleTables::load`] reads a folder. [`Cleaning::compile`] fits what it says about a table to the table's columns. When it
 //! [`needs_survey`](Cleaning::needs_survey), all chunks go through [`Cleaning::survey`] first. Then each goes through [`Cleaning::apply`], with the keys of the
-//! tables that it [refers to](Cleaning::parents) in [`Known`], and with [`Seen`], which carries what the chunks before have shown.
+//! tables that it [refers to](Cleaning::parents) in [`Known`], and with [`Seen`], which carries what the chunks before have shown. Where
+//! records [name themselves](Cleaning::has_identities), it is enough to do so with those that [come again](Cleaning::again), in their order;
+//! the others go through [`Cleaning::apply_alone`] in any.
 //! At the end [`Cleaning::statuses`] says how each rule did, and [`Cleaning::queries`] are left for the warehouse.
 //!
 #![doc = include_str!("REFERENCE.md")]
@@ -25,6 +27,7 @@ mod condition;
 mod date_pattern;
 mod dates;
 mod email;
+mod fates;
 mod flow;
 mod jobs;
 mod judge;
@@ -36,6 +39,7 @@ mod money;
 mod phone;
 mod place;
 mod quality;
+mod repeats;
 mod rule;
 mod seen;
 mod severity;
@@ -53,6 +57,7 @@ pub use known::{Known, Parent};
 pub use load::RuleTables;
 pub use place::Place;
 pub use quality::Class;
+pub use repeats::Repeats;
 pub use rule::Rule;
 pub use seen::{Counts, Seen};
 pub use severity::{Severity, Threshold};

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 
-use polars::prelude::*;
-
 use super::cleaning::Cleaning;
-use super::key::{ByKey, Key, Rows, content, texts_of};
-use crate::base::Result;
+use super::key::{ByKey, Key};
 
-/// What is carried from chunk to chunk of one table. 24 bytes a row for the key and as much for each `UNIQUE` rule.
+/// What is carried from chunk to chunk of one table: 24 bytes for each key that is remembered, and numbers.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// By key, a digest of the row that has it: the identity first when there is one, then each rule of uniqueness.
@@ -66,32 +63,23 @@ impl Seen {
         self.counts
     }
 
-    /// Takes rows that are in the table already as seen: rows as [`Cleaning::apply`] passed them in an earlier run.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn remember(&mut self, cleaning: &Cleaning, rows: &DataFrame) -> Result<()> {
-        self.fit(cleaning);
-        if cleaning.identities.is_empty() {
-            return Ok(());
+    /// Adds what another has counted, of other records whose keys come nowhere else.
+    pub fn add(&mut self, other: &Self) {
+        self.tallies.resize(
+            self.tallies.len().max(other.tallies.len()),
+            Tally::default(),
+        );
+        self.count(other.counts, &other.tallies);
+    }
+
+    /// Adds numbers.
+    pub(super) fn count(&mut self, counts: Counts, tallies: &[Tally]) {
+        self.counts += counts;
+        for (total, tally) in self.tallies.iter_mut().zip(tallies) {
+            total.checked += tally.checked;
+            total.failed += tally.failed;
+            total.newest = total.newest.max(tally.newest);
         }
-        let all = texts_of(rows, &cleaning.columns)?;
-        let mut all = Rows::new(&all);
-        let keys = cleaning
-            .identities
-            .iter()
-            .map(|columns| texts_of(rows, columns))
-            .collect::<Result<Vec<_>>>()?;
-        let mut keys: Vec<Rows<'_>> = keys.iter().map(|columns| Rows::new(columns)).collect();
-        for _ in 0..rows.height() {
-            let content = content(all.next_row());
-            for (set, keys) in self.sets.iter_mut().zip(&mut keys) {
-                if let Some(key) = keys.next_key() {
-                    set.insert(key, content);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Makes room for the rules of `cleaning`.

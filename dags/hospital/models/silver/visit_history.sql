@@ -14,10 +14,9 @@ SELECT
     coalesce(v.diagnosis_code, 'none') AS diagnosis_code,
     v.minutes,
     coalesce(v.follow_up_required, false) AS follow_up_required,
-    lead(v.visit_date) OVER (PARTITION BY v.patient_id ORDER BY v.visit_date, v.visit_id)
-        - v.visit_date AS days_to_next_visit,
-    lead(v.visit_date) OVER (PARTITION BY v.patient_id, v.department ORDER BY v.visit_date, v.visit_id)
-        - v.visit_date AS days_to_next_in_department
+    n.next_visit - v.visit_date AS days_to_next_visit,
+    n.next_in_department - v.visit_date AS days_to_next_in_department
 FROM silver.visits AS v
 JOIN silver.patients AS p ON p.patient_id = v.patient_id
 JOIN silver.doctors AS d ON d.doctor_id = v.doctor_id
+LEFT JOIN silver.next_visits AS n ON n.visit_id = v.visit_id

@@ -1,0 +1,65 @@
+//! What must be known of all records of a table before the first is cleaned.
+
+use std::sync::Arc;
+
+use super::prepared::Prepared;
+use super::{convert, next};
+use crate::base::Result;
+use crate::lake::{Batches, Warehouse};
+use crate::operators::blocking::side_by_side;
+use crate::rules::tables::Repeats;
+
+/// Takes evidence for values that can be read in several ways, and then which keys come again.
+pub(super) async fn survey(
+    mut prepared: Prepared,
+    from: &str,
+    warehouse: &Warehouse,
+) -> Result<(Arc<Prepared>, Option<Repeats>)> {
+    if prepared.cleaning.needs_survey() {
+        let names: Vec<String> = prepared.columns().map(str::to_owned).collect();
+        let mut chunks = warehouse
+            .batches(&prepared.select_texts(from, &names))
+            .await?;
+        while let Some(chunk) = next(&mut chunks).await? {
+            let frame = convert::frame(&chunk, prepared.columns())?;
+            prepared.cleaning.survey(&frame)?;
+        }
+    }
+    let prepared = Arc::new(prepared);
+    let repeats = match prepared.cleaning.has_identities() {
+        true => Some(repeats(&prepared, from, warehouse).await?),
+        false => None,
+    };
+    Ok((prepared, repeats))
+}
+
+async fn repeats(prepared: &Arc<Prepared>, from: &str, warehouse: &Warehouse) -> Result<Repeats> {
+    let names = Arc::new(prepared.cleaning.identity_columns());
+    let sql = prepared.select_texts(from, &names);
+    let records = warehouse.count(from).await?;
+    let nothing = || prepared.cleaning.repeats(records);
+    let parts = warehouse.parts(&sql).await?;
+    let parts = parts.into_iter().map(|chunks| {
+        let (prepared, names) = (Arc::clone(prepared), Arc::clone(&names));
+        noted(prepared, names, chunks, nothing())
+    });
+    let mut all = nothing();
+    for noted in side_by_side(parts).await? {
+        all.add(&noted);
+    }
+    Ok(all)
+}
+
+/// With the keys of `chunks`.
+async fn noted(
+    prepared: Arc<Prepared>,
+    names: Arc<Vec<String>>,
+    mut chunks: Batches,
+    mut repeats: Repeats,
+) -> Result<Repeats> {
+    while let Some(chunk) = next(&mut chunks).await? {
+        let frame = convert::frame(&chunk, names.iter().map(String::as_str))?;
+        prepared.cleaning.note(&frame, &mut repeats)?;
+    }
+    Ok(repeats)
+}
