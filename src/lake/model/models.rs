@@ -171,11 +171,6 @@ impl Models {
         })
     }
 
-    /// What `models.yaml` says of a table that no model makes.
-    pub fn declared(&self, full_name: &str) -> Option<&(String, Vec<Column>)> {
-        self.declared.get(full_name)
-    }
-
     /// Whether a query may read this table.
     pub fn knows(&self, full_name: &str) -> bool {
         self.contains(full_name)
