@@ -239,7 +239,7 @@ fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
         };
         return Err(start.problem(path, message, Some(hint.to_owned())));
     }
-    let (_, reads) =
+    let (query, reads) =
         parse_query(&rendered).map_err(|(place, message)| place.problem(path, message, None))?;
     Ok(Model {
         layer: layer.to_owned(),
@@ -251,6 +251,7 @@ fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
         columns: Vec::new(),
         tests: Vec::new(),
         properties: None,
+        query,
         reads,
         since,
     })
