@@ -87,11 +87,7 @@ impl App {
         let version = load_known(self, dag)?;
         let models = sound_models(&version.dag, &version.files)?;
         let records = self.records_of(&version)?;
-        Ok(Warehouse::new(
-            self.settings.clone(),
-            records,
-            Arc::new(models),
-        ))
+        Ok(Warehouse::new(self.settings.clone(), records, models))
     }
 
     /// The grade of each mart of a DAG.
@@ -108,7 +104,7 @@ impl App {
     ///
     /// # Errors
     /// When there is no such DAG, or anything of it is broken.
-    pub fn models(&self, dag: &str) -> Result<Models> {
+    pub fn models(&self, dag: &str) -> Result<Arc<Models>> {
         let version = load_one(self, dag)?;
         sound_models(&version.dag, &version.files)
     }

@@ -8,12 +8,14 @@ use serde_json::json;
 use super::{App, Exit, Printer, Table};
 use crate::base::{Error, Result};
 use crate::dag::load;
+use crate::lake::Folder;
 use crate::operators::Operators;
 use crate::store::Store;
 
 /// Check the installation and say how to fix what is wrong
 ///
-/// Checks the home folder, permissions, free disk space, the clock, the database and its migrations, and every DAG file.
+/// Checks the home folder, permissions, free disk space, the place of the lake, the clock, the database and its migrations, and every
+/// DAG file.
 /// Ends with exit code 1 when a check fails.
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -28,6 +30,7 @@ pub async fn doctor(args: &Doctor, app: &App, printer: &mut Printer) -> Result<E
         folders(app),
         writable(&app.settings.state_dir()),
         disk_space(&app.settings.home),
+        lake(app).await,
         clock(app),
         database(app).await,
         dag_files(app),
@@ -91,11 +94,9 @@ impl Check {
         }
     }
 
-    fn of(name: &'static str, error: &Error) -> Self {
-        let fix = error
-            .hint_text()
-            .unwrap_or("start the database server, or correct `database_url`");
-        Self::failed(name, error.to_string(), fix)
+    /// What `error` says, with its own way out where it has one.
+    fn of(name: &'static str, error: &Error, fix: &str) -> Self {
+        Self::failed(name, error.to_string(), error.hint_text().unwrap_or(fix))
     }
 
     fn warning(self) -> Self {
@@ -158,15 +159,33 @@ fn disk_space(home: &Path) -> Check {
     }
 }
 
+/// Tables can be found and written where they should be, in a folder or in an object store.
+async fn lake(app: &App) -> Check {
+    let name = "lake";
+    let location = &app.settings.lake.location;
+    let now = app.clock.now().timestamp_micros();
+    let probe = format!(".doctor-{}-{now:x}", std::process::id());
+    let tried = Folder::new(&app.settings, location).probe(&probe).await;
+    match tried {
+        Ok(()) => Check::ok(name, format!("`{location}` is writable")),
+        Err(error) => Check::of(
+            name,
+            &error,
+            "correct `location` in section `[lake]` of `galen.toml`",
+        ),
+    }
+}
+
 /// The database answers, and is as this version needs it. One that nothing has written to yet is sound.
 async fn database(app: &App) -> Check {
     let name = "database";
+    let fix = "start the database server, or correct `database_url`";
     let store = match Store::open(&app.settings) {
         Ok(store) => store,
-        Err(error) => return Check::of(name, &error),
+        Err(error) => return Check::of(name, &error, fix),
     };
     match store.migration_status().await {
-        Err(error) => Check::of(name, &error),
+        Err(error) => Check::of(name, &error, fix),
         Ok(all) => {
             let missing = all.iter().filter(|one| one.applied_at.is_none()).count();
             match missing {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::foreground::{report, see_through};
 use super::when::{When, when};
 use super::{App, Exit, Printer, Table};
-use crate::base::{DagId, Result, RunId, TaskId};
+use crate::base::{DagId, Error, Result, RunId, TaskId};
 use crate::engine::{Cleared, Handle, RetryRequest, RetryWhat};
 use crate::schedule::Timetable;
 
@@ -32,7 +32,7 @@ pub struct Retry {
     /// With `--dag`: to this day, itself in it
     #[arg(long, value_name = "DATE", value_parser = when, requires = "from")]
     to: Option<When>,
-    /// Only this task
+    /// Only this task, or what failed of those that stand in its place
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
     /// Everything after the retried tasks too, also what succeeded
@@ -77,6 +77,13 @@ pub async fn retry(args: &Retry, app: &App, printer: &mut Printer) -> Result<Exi
 
 fn what(args: &Retry, handle: &Handle) -> Result<RetryWhat> {
     if let Some(run) = &args.run {
+        let is_dag = !run.contains(['/', '\\']) && handle.settings().dags_dir().join(run).is_dir();
+        if is_dag {
+            let error = Error::new(format!("`{run}` is a DAG, expected one of its runs"));
+            return Err(error.hint(format!(
+                "`galen retry --dag {run}` takes its newest failed run"
+            )));
+        }
         return Ok(RetryWhat::Run(RunId::from(run.as_str())));
     }
     let Some(dag) = args.dag.as_deref().map(DagId::from) else {

@@ -40,7 +40,8 @@ pub struct List {
 pub struct Clear {
     /// The run
     run: String,
-    /// The tasks: `load`, `+load` with what it needs, `load+` with what needs it
+    /// The tasks: `load`, `+load` with what it needs, `load+` with what needs it; a `models` or `pipeline` task is all tasks
+    /// in its place
     #[arg(long, value_name = "SELECT")]
     task: String,
     /// Print what would be cleared and change nothing

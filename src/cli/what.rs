@@ -28,7 +28,8 @@ pub struct What {
     /// Compute incremental models anew from their first row on; short for `--param full_refresh=true`
     #[arg(long)]
     full_refresh: bool,
-    /// Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it
+    /// Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it; a `models` or `pipeline` task is all tasks
+    /// in its place
     #[arg(long, value_name = "SELECT")]
     task: Option<String>,
 }

@@ -130,7 +130,7 @@ impl Graph {
     }
 
     /// The tasks that `selector` names, in index order: `name`, `+name` (and what it needs), `name+` (and what needs
-    /// it), `+name+`; several separated by commas or spaces.
+    /// it), `+name+`; several separated by commas or spaces. A task in whose place others stand, called `name.…`, is all of them.
     ///
     /// # Errors
     /// A name that is no task; nothing selected.
@@ -139,13 +139,18 @@ impl Graph {
         for part in selector.split([',', ' ']).filter(|part| !part.is_empty()) {
             let name = part.strip_prefix('+').unwrap_or(part);
             let name = name.strip_suffix('+').unwrap_or(name);
-            let index = self.index(name).ok_or_else(|| self.unknown(name))?;
-            selected.insert(index);
-            if part.starts_with('+') {
-                selected.extend(self.all_upstream(index));
+            let named = self.named(name);
+            if named.is_empty() {
+                return Err(self.unknown(name));
             }
-            if part.ends_with('+') {
-                selected.extend(self.all_downstream(index));
+            for index in named {
+                selected.insert(index);
+                if part.starts_with('+') {
+                    selected.extend(self.all_upstream(index));
+                }
+                if part.ends_with('+') {
+                    selected.extend(self.all_downstream(index));
+                }
             }
         }
         if selected.is_empty() {
@@ -155,9 +160,24 @@ impl Graph {
         Ok(selected)
     }
 
+    /// The task called `name`, else those of its group.
+    fn named(&self, name: &str) -> Vec<usize> {
+        if let Some(index) = self.index(name) {
+            return vec![index];
+        }
+        let of_group = |id: &TaskId| {
+            let rest = id.as_str().strip_prefix(name);
+            !name.is_empty() && rest.is_some_and(|rest| rest.starts_with(GROUP))
+        };
+        let all = 0..self.len();
+        all.filter(|index| of_group(self.task_id(*index))).collect()
+    }
+
     fn unknown(&self, name: &str) -> Error {
         let error = Error::new(format!("no task `{name}` in this DAG"));
-        match nearest(name, self.graph.node_weights().map(TaskId::as_str)) {
+        let tasks = || self.graph.node_weights().map(TaskId::as_str);
+        let groups = tasks().filter_map(|id| id.split_once(GROUP).map(|(group, _)| group));
+        match nearest(name, tasks().chain(groups)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint("`galen dags show <dag>` lists its tasks"),
         }
@@ -179,6 +199,9 @@ impl Graph {
         ends
     }
 }
+
+/// Stands between the name of a task and those of the tasks in its place.
+const GROUP: char = '.';
 
 /// Kahn's algorithm, layer by layer; `None` when there is a cycle.
 fn layers(graph: &DiGraph<TaskId, ()>) -> Option<(Vec<usize>, Vec<Vec<usize>>)> {
@@ -381,6 +404,32 @@ mod tests {
         let error = graph.select("lift").expect_err("no such task");
         assert_eq!(error.hint_text(), Some("did you mean `left`?"));
         assert!(graph.select(" ").is_err());
+    }
+
+    #[test]
+    fn a_group_is_all_of_its_tasks() {
+        let graph = graph(&[
+            ("house.gold.b", &["house.gold.a"]),
+            ("house.gold.a", &["load"]),
+            ("house.core.c", &["load"]),
+            ("household", &[]),
+            ("load", &[]),
+            ("load.more", &[]),
+        ])
+        .expect("graph");
+        let select = |text| names(&graph, graph.select(text).expect("selection"));
+        assert_eq!(select("house"), "house.gold.b house.gold.a house.core.c");
+        assert_eq!(select("house.gold"), "house.gold.b house.gold.a");
+        assert_eq!(select("+house.core"), "house.core.c load");
+        assert_eq!(
+            select("load"),
+            "load",
+            "a task of that name is what is meant"
+        );
+        let error = graph.select("hause").expect_err("no such group");
+        assert_eq!(error.hint_text(), Some("did you mean `house`?"));
+        assert!(graph.select("house.").is_err());
+        assert!(graph.select("+").is_err());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub enum RetryWhat {
 pub struct RetryRequest {
     /// The runs.
     pub what: RetryWhat,
-    /// Only this task and what it held back.
+    /// Only this task, or those that stand in its place, and what it held back.
     pub task: Option<TaskId>,
     /// Everything after the retried tasks too, also what succeeded.
     pub downstream: bool,
@@ -91,10 +91,7 @@ impl Handle {
                     .hint(format!(
                         "to run tasks of it again: `galen tasks clear {run_id} --task SELECT`"
                     ))),
-                    state => Err(Error::new(format!(
-                        "run `{run_id}` has not ended, it is {state}"
-                    ))
-                    .hint("failed tasks of a run that goes on: `galen tasks clear`")),
+                    RunState::Queued | RunState::Running => Err(self.not_ended(&run).await?),
                 };
             }
             RetryWhat::Newest(dag) => RunFilter {
@@ -113,12 +110,40 @@ impl Handle {
         };
         let mut runs = self.store.runs(&filter).await?;
         if runs.is_empty() {
-            return Err(
-                Error::new("no failed run to retry").hint("`galen runs list` shows how runs ended")
-            );
+            return Err(self.none_failed(filter).await?);
         }
         runs.reverse();
         Ok(runs)
+    }
+
+    /// Why there is no run to retry among those that `failed` asked for.
+    async fn none_failed(&self, failed: RunFilter) -> Result<Error> {
+        const NONE: &str = "no failed run to retry";
+        let open = RunFilter {
+            states: vec![RunState::Queued, RunState::Running],
+            limit: Some(1),
+            ..failed
+        };
+        Ok(match self.store.runs(&open).await?.first() {
+            Some(run) => self.not_ended(run).await?.at(NONE),
+            None => Error::new(NONE).hint("`galen runs list` shows how runs ended"),
+        })
+    }
+
+    /// Why a run that has not ended is not retried, and who goes on with it.
+    async fn not_ended(&self, run: &Run) -> Result<Error> {
+        let (id, state) = (&run.run_id, run.state);
+        if self.is_led().await? {
+            let hint = "wait for its end; failed tasks of a run that goes on: `galen tasks clear`";
+            return Ok(Error::new(format!("run `{id}` has not ended, it is {state}")).hint(hint));
+        }
+        Ok(match state {
+            RunState::Running => Error::new(format!("run `{id}` was interrupted, it did not fail")).hint(format!(
+                "it goes on by itself with the next `galen run` or `galen scheduler`; `galen runs cancel {id}` ends it"
+            )),
+            _ => Error::new(format!("run `{id}` has not started, it is {state}"))
+                .hint(format!("`galen scheduler` starts it; `galen runs cancel {id}` takes it back")),
+        })
     }
 
     async fn graph_and_tasks(&self, run: &Run) -> Result<(Graph, Vec<TaskInstance>)> {
@@ -199,8 +224,9 @@ fn failed_and_held_back(
     };
     let mut chosen: BTreeSet<usize> = match &request.task {
         Some(task) => {
-            let index = graph.select(task.as_str())?;
-            if !index.iter().any(|index| again(state(*index))) {
+            let mut chosen = graph.select(task.as_str())?;
+            chosen.retain(|index| again(state(*index)));
+            if chosen.is_empty() {
                 return Err(Error::new(format!(
                     "task `{task}` of run `{}` did not fail",
                     run.run_id
@@ -210,7 +236,7 @@ fn failed_and_held_back(
                     run.run_id
                 )));
             }
-            index
+            chosen
         }
         None => (0..graph.len())
             .filter(|index| again(state(*index)))

@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::engine::{Engine, Goal};
+use super::lead::LEADER;
 use super::stored::stored_version;
 use crate::base::{
     Clock, DagId, Digest, Error, Event, EventKind, Result, RunId, RunState, Subject, nearest,
@@ -140,6 +143,16 @@ impl Handle {
         })
     }
 
+    /// Whether a process drives runs now. One that died is known by its lease running out, and before that where it was of this machine.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn is_led(&self) -> Result<bool> {
+        let lease = self.store.lease(LEADER).await?;
+        let standing = lease.filter(|lease| lease.expires_at > self.clock.now());
+        Ok(standing.is_some_and(|lease| !is_gone(&lease.owner)))
+    }
+
     /// Keeps a version for the runs that will refer to it.
     pub(super) async fn register(&self, version: &Version) -> Result<()> {
         let files = version
@@ -196,6 +209,14 @@ impl Handle {
         )
         .then(|| Change::Event(subject, EventKind::RunReopened { tasks }))
     }
+}
+
+/// Whether `owner` was a process of this machine and is none any more.
+fn is_gone(owner: &str) -> bool {
+    let mut parts = owner.rsplitn(3, ':').skip(1);
+    let number = parts.next().and_then(|number| number.parse().ok());
+    let died = |process| test_kill_process(process) == Err(Errno::SRCH);
+    parts.next() == Some(&*host()) && number.and_then(Pid::from_raw).is_some_and(died)
 }
 
 fn host() -> String {

@@ -9,7 +9,7 @@ use deltalake::{DeltaResult, DeltaTable, DeltaTableBuilder};
 use futures::StreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore, RetryConfig};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig};
 use reqwest::Url;
 
 use super::error::delta;
@@ -85,6 +85,36 @@ impl Bucket {
         Ok(first.is_some())
     }
 
+    /// Lists the place, puts the file `name` there, makes sure that it is not put a second time, and removes it.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or refuses one of these, or puts a file where there is one: two machines would lose commits.
+    pub async fn probe(&self, name: &str) -> Result<()> {
+        self.folders("").await?;
+        let url = self.url(name)?;
+        let path = Path::from_url_path(url.path()).map_err(|_| unreadable(&self.location))?;
+        let store = self.store()?;
+        let put = || {
+            store.put_opts(
+                &path,
+                PutPayload::from_static(b"galen"),
+                PutMode::Create.into(),
+            )
+        };
+        put().await.map_err(|error| self.refused(&error))?;
+        let again = put().await;
+        let removed = store.delete(&path).await;
+        match again {
+            Err(object_store::Error::AlreadyExists { .. }) => removed.map_err(|error| self.refused(&error)),
+            Err(error) => Err(self.refused(&error)),
+            Ok(_) => Err(Error::new(format!(
+                "the object store of `{}` writes over a file that should only be put where there is none",
+                self.location
+            ))
+            .hint("two machines would lose each other's commits; use a store that knows `If-None-Match`")),
+        }
+    }
+
     fn url(&self, table: &str) -> Result<Url> {
         let url = Url::parse(&self.place(table)).ok();
         url.filter(|url| url.has_host())
@@ -142,6 +172,15 @@ impl Bucket {
 
     /// That the store gives no answer, or a refusal. Its own words are looked at and not passed on: they may hold what only it should know.
     fn unreachable(&self, error: &object_store::Error) -> Error {
+        self.without(error, "read")
+    }
+
+    /// As [`Bucket::unreachable`], of a change.
+    fn refused(&self, error: &object_store::Error) -> Error {
+        self.without(error, "written")
+    }
+
+    fn without(&self, error: &object_store::Error, done: &str) -> Error {
         let location = &self.location;
         let said = error.to_string();
         let says = |codes: &[&str]| codes.iter().any(|code| said.contains(code));
@@ -153,7 +192,7 @@ impl Bucket {
             "InvalidAccessKeyId",
             "SignatureDoesNotMatch",
         ]) {
-            Error::new(format!("`{location}` may not be read with these keys"))
+            Error::new(format!("`{location}` may not be {done} with these keys"))
                 .hint("section `[s3]` of `galen.toml` has `access_key_id` and `secret_access_key`")
         } else {
             Error::new(format!("`{location}` cannot be reached"))

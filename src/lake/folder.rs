@@ -40,6 +40,29 @@ impl Folder {
         }
     }
 
+    /// Tries whether tables can be found and written here, with a file called `name` that does not stay.
+    ///
+    /// # Errors
+    /// What cannot be done, and the way out.
+    pub async fn probe(&self, name: &str) -> Result<()> {
+        let path = match &self.0 {
+            Inner::Here(path) => path,
+            Inner::There(bucket) => return bucket.probe(name).await,
+        };
+        let file = path.join(name);
+        let tried = std::fs::create_dir_all(path)
+            .and_then(|()| std::fs::read_dir(path))
+            .and_then(|_| std::fs::write(&file, b"galen"))
+            .and_then(|()| std::fs::remove_file(&file));
+        tried.map_err(|error| {
+            Error::new(format!("cannot write in `{}`", path.display()))
+                .because(error)
+                .hint(
+                    "give this user the folder, or name another as `location` in section `[lake]`",
+                )
+        })
+    }
+
     /// Names of the tables that are in `folder` and not below it.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ pub use made_of::MadeOf;
 pub use merge::{Latest, Merged};
 pub use model::{
     Column, Header, LAYERS, Materialized, Model, Models, OP, Planned, Rule, Severity, Sources,
-    TestSpec, select,
+    TestSpec, described, select,
 };
 pub use place::{At, Lake};
 pub use provenance::{ORDER, QUARANTINE, landed, rejected, unread};

@@ -188,9 +188,16 @@ impl Load<'_> {
             Ok(reader)
         })
         .await?;
-        let date = self.date_column(reader.columns())?;
+        let columns = reader.columns();
+        let doubt = reader.doubt();
+        let doubted = |error: Error| match &doubt {
+            Some(hint) if !error.is_transient() => error.hint(hint),
+            _ => error,
+        };
+        let date = self.date_column(columns).map_err(doubted)?;
         let now = || self.context.clock.now();
-        let added = carrier.prepare(reader.columns(), now()).await?;
+        let prepared = carrier.prepare(columns, now()).await;
+        let added = prepared.map_err(doubted)?;
         if !added.is_empty() {
             let fields = json!({"file": self.name, "columns": added});
             self.context.log.warn("the file has new columns", fields);

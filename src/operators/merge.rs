@@ -69,7 +69,7 @@ impl Merge {
     async fn merge(&self, context: &TaskContext) -> Result<Outcome> {
         let models = sound_models(&context.dag, &context.files)?;
         let (settings, records) = (context.settings.clone(), context.records.clone());
-        let warehouse = Warehouse::new(settings, records, models.into());
+        let warehouse = Warehouse::new(settings, records, models);
         let latest = Latest {
             from: &self.from,
             into: &self.into,

@@ -94,7 +94,7 @@ impl Publish {
         let warehouse = Warehouse::new(
             context.settings.clone(),
             context.records.clone(),
-            models.into(),
+            models.clone(),
         );
         let path = self.path.as_deref().unwrap_or_default();
         let file = context.home.join(path);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter};
 
 use super::csv_scan::{Dialect, Field, Found};
+use super::delimiter;
 use super::encoding::Encoding;
 use super::input::Input;
 use super::names;
 use super::reader::Records;
 use super::source::Layout;
-use crate::base::{BadRecord, Result, TextBatch, sha256};
+use crate::base::{BadRecord, Error, Result, TextBatch, sha256};
 
 /// Reads CSV with a header line.
 ///
@@ -31,21 +32,26 @@ pub(super) struct CsvRecords {
     /// For each column the place of its field.
     places: Vec<usize>,
     fields: Vec<Field>,
+    /// The delimiter that the header seems to have, when that is another.
+    other: Option<u8>,
 }
 
 impl CsvRecords {
     /// Reads the header.
     ///
     /// # Errors
-    /// When there is none, it cannot be read, names a column twice, or lacks one of `layout.columns`.
+    /// When there is none, it cannot be read, names a column twice, lacks one of `layout.columns`, or seems to be of more columns than the one
+    /// that the delimiter makes of it.
     pub(super) fn open(mut input: Input, layout: &Layout) -> Result<Self> {
         skip_blank_lines(&mut input)?;
         let first_line = memchr(b'\n', input.bytes()).unwrap_or(input.bytes().len());
+        let first_line = &input.bytes()[..first_line];
         let mut reader = Self {
             dialect: Dialect {
-                delimiter: layout.delimiter.resolve(&input.bytes()[..first_line]),
+                delimiter: layout.delimiter.resolve(first_line),
                 quote: layout.quote,
             },
+            other: layout.delimiter.other(first_line),
             input,
             encoding: layout.encoding,
             max_record_bytes: layout.max_record_bytes,
@@ -55,11 +61,22 @@ impl CsvRecords {
             fields: Vec::new(),
         };
         let names = reader.read_header()?;
+        if let (1, Some(other)) = (names.len(), reader.other) {
+            let error = Error::new(format!(
+                "the header of `{}` is a single column, expected one that `delimiter` separates",
+                reader.input.name()
+            ));
+            return Err(error.hint(delimiter::hint(other)));
+        }
         reader.width = names.len();
         (reader.places, reader.columns) = match &layout.columns {
             None => ((0..names.len()).collect(), names),
             Some(wanted) => {
-                let places = names::places(&names, wanted, reader.input.name())?;
+                let places = names::places(&names, wanted, reader.input.name());
+                let places = places.map_err(|error| match reader.other {
+                    Some(other) => error.hint(delimiter::hint(other)),
+                    None => error,
+                })?;
                 (places, wanted.as_slice().into())
             }
         };
@@ -183,6 +200,10 @@ impl CsvRecords {
 impl Records for CsvRecords {
     fn columns(&self) -> &Arc<[String]> {
         &self.columns
+    }
+
+    fn doubt(&self) -> Option<String> {
+        self.other.map(delimiter::hint)
     }
 
     fn read(&mut self, batch: &mut TextBatch) -> Result<bool> {

@@ -45,24 +45,47 @@ impl Delimiter {
             Self::Auto => sniff(first_line),
         }
     }
+
+    /// Another delimiter that `first_line` has more often than this one, which was chosen for it.
+    pub(super) fn other(self, first_line: &[u8]) -> Option<u8> {
+        let Self::Byte(chosen) = self else {
+            return None;
+        };
+        let other = sniff(first_line);
+        (count(other, first_line) > count(chosen, first_line)).then_some(other)
+    }
 }
+
+const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The most frequent candidate outside quotes; a comma when there is none.
 fn sniff(first_line: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
-    let mut quoted = false;
-    for &byte in first_line {
-        quoted ^= byte == b'"';
-        if let Some((_, count)) = counts.iter_mut().find(|(one, _)| *one == byte && !quoted) {
-            *count += 1;
-        }
-    }
     // of equals the first wins, as `max_by_key` keeps the last
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(byte, _)| byte)
+    let candidates = CANDIDATES.into_iter().rev();
+    candidates
+        .max_by_key(|byte| count(*byte, first_line))
+        .unwrap_or(b',')
+}
+
+/// How often `wanted` is in `line` outside quotes.
+fn count(wanted: u8, line: &[u8]) -> usize {
+    let mut quoted = false;
+    let outside = line.iter().filter(|byte| {
+        quoted ^= **byte == b'"';
+        **byte == wanted && !quoted
+    });
+    outside.count()
+}
+
+/// The way out when fields are separated by `byte` and not as the source says.
+pub(super) fn hint(byte: u8) -> String {
+    let name = match byte {
+        b'\t' => "tab".to_owned(),
+        byte => char::from(byte).to_string(),
+    };
+    format!(
+        "its fields seem to be separated by `{name}`: set `delimiter: \"{name}\"` of the source, or `auto`"
+    )
 }
 
 #[cfg(test)]
@@ -84,5 +107,18 @@ mod tests {
         assert_eq!(sniff(b"a;b;c"), b';');
         assert_eq!(sniff(b"\"a,b,c,d\"|e|f"), b'|');
         assert_eq!(sniff(b"alone"), b',');
+    }
+
+    #[test]
+    fn doubts_what_is_rarer_than_another() {
+        let comma = Delimiter::default();
+        assert_eq!(comma.other(b"a;b;c"), Some(b';'));
+        assert_eq!(comma.other(b"a;b, first;c"), Some(b';'));
+        assert_eq!(comma.other(b"a,b;c"), None);
+        assert_eq!(comma.other(b"\"a;b\""), None);
+        assert_eq!(comma.other(b"alone"), None);
+        assert_eq!(Delimiter::Byte(b'^').other(b"a^b"), None);
+        assert_eq!(Delimiter::Byte(b';').other(b"a\tb"), Some(b'\t'));
+        assert_eq!(Delimiter::Auto.other(b"a;b"), None);
     }
 }

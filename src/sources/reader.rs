@@ -21,6 +21,11 @@ pub(super) trait Records: Send {
     /// Column names, in the order of the batch's cells.
     fn columns(&self) -> &Arc<[String]>;
 
+    /// The way out when the columns are not those that somebody expects, as far as the file tells.
+    fn doubt(&self) -> Option<String> {
+        None
+    }
+
     /// Appends the next record to `batch`, as a record or a reject; `false` at the end.
     fn read(&mut self, batch: &mut TextBatch) -> Result<bool>;
 }
@@ -50,6 +55,11 @@ impl Reader {
     /// Column names, in the order of the batches' cells.
     pub fn columns(&self) -> &Arc<[String]> {
         self.records.columns()
+    }
+
+    /// The way out when the columns are not those that somebody expects, as far as the file tells.
+    pub fn doubt(&self) -> Option<String> {
+        self.records.doubt()
     }
 
     /// Records read so far, good and bad.

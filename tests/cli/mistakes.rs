@@ -141,7 +141,7 @@ fn the_help_of_a_verb_teaches() {
                   Compute incremental models anew from their first row on; short for `--param full_refresh=true`
 
               --task <SELECT>
-                  Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it
+                  Only these tasks: `load`, `+load` with what it needs, `load+` with what needs it; a `models` or `pipeline` task is all tasks in its place
 
               --json
                   Print the table as JSON

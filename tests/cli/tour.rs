@@ -85,6 +85,22 @@ fn a_part_of_a_dag_runs_alone() {
 }
 
 #[test]
+fn a_dag_that_is_named_in_the_place_of_a_run_is_told() {
+    let home = home();
+    let said = galen(home.path(), &["retry", "small"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(
+        said.err
+            .contains("`small` is a DAG, expected one of its runs"),
+        "{said}"
+    );
+    assert!(
+        said.err.contains("hint: `galen retry --dag small`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_backfill_makes_each_date_once() {
     let home = home();
     open(&home);
@@ -186,8 +202,23 @@ fn a_killed_run_is_taken_up_by_the_next_command() {
             }
         }
     };
+    let waits = galen(home.path(), &["retry", "--dag", "slow"]);
+    assert!(
+        waits
+            .err
+            .contains(&format!("run `{id}` has not ended, it is running")),
+        "{waits}"
+    );
     killed.kill().expect("killed");
     killed.wait().expect("gone");
+    for args in [&["retry", "--dag", "slow"][..], &["retry"], &["retry", &id]] {
+        let refused = galen(home.path(), args);
+        assert_eq!(refused.code, 2, "{refused}");
+        let interrupted = format!("run `{id}` was interrupted, it did not fail");
+        assert!(refused.err.contains(&interrupted), "{refused}");
+        let hint = "hint: it goes on by itself with the next `galen run` or `galen scheduler`";
+        assert!(refused.err.contains(hint), "{refused}");
+    }
     open(&home);
 
     succeeds(said(short_lease(&["run", "slow"])));

@@ -72,7 +72,7 @@ impl Home {
         let settings = self.test.settings();
         let records = Records::open(&settings, &version.dag.dag_id).expect("records");
         Tables {
-            warehouse: Warehouse::new(Arc::new(settings), records, Arc::new(models)),
+            warehouse: Warehouse::new(Arc::new(settings), records, models),
         }
     }
 

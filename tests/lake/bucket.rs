@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::galen::{Said, command, said};
@@ -204,4 +205,34 @@ fn what_cannot_be_reached_is_said_without_what_is_secret() {
             .contains("expected `https://host` or `http://host:port`"),
         "{half}"
     );
+}
+
+#[test]
+fn the_doctor_looks_at_the_bucket() {
+    let Some(s3) = S3::start() else { return };
+    let home = home(1, 1);
+    let ask = |changed: &[(&str, &str)]| {
+        let mut command = command(home.path(), &["doctor", "--json"]);
+        command.envs(s3.environment()).envs(changed.iter().copied());
+        let said = said(command);
+        assert!(!said.to_string().contains(SECRET), "{said}");
+        let checks: Vec<Value> = serde_json::from_str(&said.out).expect("checks");
+        let lake = checks.into_iter().find(|check| check["check"] == "lake");
+        (said.code, lake.expect("a check of the lake"))
+    };
+    let (code, lake) = ask(&[]);
+    assert_eq!((code, &lake["status"]), (0, &"ok".into()), "{lake}");
+    assert_eq!(lake["found"], "`s3://bucket/lake` is writable");
+    let (code, lake) = ask(&[("GALEN_LAKE__LOCATION", "s3://other/lake")]);
+    assert_eq!((code, &lake["status"]), (1, &"failed".into()), "{lake}");
+    assert_eq!(lake["found"], "there is no bucket for `s3://other/lake`");
+    let fix = lake["fix"].as_str().expect("a fix");
+    assert!(fix.starts_with("make the bucket"), "{fix}");
+    // a folder is looked at too
+    let (code, lake) = ask(&[("GALEN_LAKE__LOCATION", "raw/1.csv")]);
+    assert_eq!((code, &lake["status"]), (1, &"failed".into()), "{lake}");
+    let fix = lake["fix"].as_str().expect("a fix");
+    assert!(fix.contains("`location` in section `[lake]`"), "{fix}");
+    let left = home.path().join("raw");
+    assert_eq!(std::fs::read_dir(left).expect("the folder").count(), 1);
 }

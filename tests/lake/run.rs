@@ -152,6 +152,44 @@ fn killed_anywhere_and_run_again_the_tables_are_the_same() {
     assert_eq!(all(&stormy), expected);
 }
 
+/// What a person wrote as one task is chosen by its name, though a run has others in its place.
+#[test]
+fn a_task_of_models_is_chosen_by_its_name() {
+    let home = home();
+    let all = |args: &[&str]| -> Vec<Value> {
+        let said = succeeds(galen(home.path(), args));
+        serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said}"))
+    };
+    let tasks = |rows: &[Value]| -> Vec<String> {
+        let names = rows.iter().filter_map(|row| row["task"].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let run = ["run", "clinic", "--task"];
+    let ran = all(&[&run[..], &["+rest", "--json"]].concat());
+    let group = ["rest.core.shown", "rest.gold.days"];
+    let mut names = tasks(&ran);
+    names.sort();
+    assert_eq!(names, ["first.silver.visits", "load", group[0], group[1]]);
+    let ran = all(&[&run[..], &["rest", "--json"]].concat());
+    let mut names = tasks(&ran);
+    names.sort();
+    assert_eq!(names, group);
+    let run = all(&["runs", "list", "--json"])[0]["run_id"].to_string();
+    let run = run.trim_matches('"');
+    let clear = [
+        "tasks",
+        "clear",
+        run,
+        "--task",
+        "rest.gold",
+        "--dry-run",
+        "--json",
+    ];
+    assert_eq!(tasks(&all(&clear)), ["rest.gold.days"]);
+    let unknown = galen(home.path(), &["run", "clinic", "--task", "frist"]);
+    assert!(unknown.err.contains("did you mean `first`?"), "{unknown}");
+}
+
 #[test]
 fn columns_are_followed_and_the_catalogue_is_written() {
     let home = home();

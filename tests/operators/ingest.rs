@@ -242,6 +242,29 @@ async fn mistakes_of_a_file_are_said_plainly() {
 }
 
 #[tokio::test]
+async fn a_file_with_another_delimiter_is_refused_and_the_delimiter_named() {
+    for into in ["people", "bronze.people"] {
+        let desk = Desk::new(TestDatabase::sqlite());
+        let ingest = json!({"source": {"csv": "raw/*.csv"}, "into": into});
+        desk.write("raw/a.csv", "id;name\n1;a\n");
+        let hint = "hint: its fields seem to be separated by `;`: set `delimiter: \";\"` of the source, or `auto`";
+        assert_eq!(
+            desk.failure("ingest", ingest.clone()).await,
+            format!(
+                "the header of `raw/a.csv` is a single column, expected one that `delimiter` separates\n{hint}"
+            )
+        );
+        let told = json!({"source": {"csv": "raw/*.csv", "delimiter": ";"}, "into": into});
+        assert_eq!(desk.run("ingest", told).await.counts.inserted, 1);
+        // a comma in a name does not hide it
+        desk.write("raw/a.csv", "id;name, first;born\n1;a;2001\n");
+        let failure = desk.failure("ingest", ingest).await;
+        assert!(failure.contains("has no column"), "{failure}");
+        assert!(failure.ends_with(hint), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_is_heeded() {
     let desk = Desk::new(TestDatabase::sqlite());
     desk.write("raw/a.csv", "id,name\n1,a\n");

@@ -156,6 +156,25 @@ fn a_column_that_is_missing() {
 }
 
 #[test]
+fn another_delimiter() {
+    assert_eq!(
+        csv("id;name;born\n1;a;2001\n"),
+        "the header of `sample` is a single column, expected one that `delimiter` separates\n\
+         hint: its fields seem to be separated by `;`: set `delimiter: \";\"` of the source, or `auto`"
+    );
+    let mut chosen = layout(Format::Csv);
+    chosen.columns = Some(vec!["id".to_owned()]);
+    assert_eq!(
+        failure("id\tname, first\tborn\n1\ta\t2001\n", &chosen),
+        "`sample` has no column `id` among its 2\n\
+         hint: its fields seem to be separated by `tab`: set `delimiter: \"tab\"` of the source, or `auto`"
+    );
+    // a name may hold anything where it is quoted
+    let (cells, _) = rows("\"a|b\"\n1\n", &layout(Format::Csv));
+    assert_eq!(cells, [["1"]]);
+}
+
+#[test]
 fn ten_thousand_columns() {
     let header: Vec<_> = (0..10_000).map(|n| format!("c{n}")).collect();
     let row: Vec<_> = (0..10_000).map(|n| n.to_string()).collect();

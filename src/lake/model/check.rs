@@ -11,7 +11,6 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::models::{Model, Models};
 use super::placed::did_you_mean;
-use super::sql::{parse_query, render_since};
 use super::{Materialized, OP, Placed, Rule};
 use crate::base::{Problem, Result};
 use crate::lake::compute::Compute;
@@ -162,10 +161,8 @@ impl Planned {
 }
 
 async fn plan_model(model: &Model, compute: &Compute) -> Result<(LogicalPlan, SchemaRef), Problem> {
-    let at = |(place, message): (Placed, String)| place.problem(&model.path, message, None);
-    let (sql, _) = render_since(&model.sql, "NULL").map_err(at)?;
-    let (statement, _) = parse_query(&sql).map_err(at)?;
-    let plan = compute.plan_statement(statement).await.map_err(|error| {
+    let planned = compute.plan_statement(model.query.clone()).await;
+    let plan = planned.map_err(|error| {
         let (place, message, hint) = explain(error);
         place.problem(&model.path, message, hint)
     })?;

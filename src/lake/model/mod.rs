@@ -17,6 +17,7 @@ mod test_spec;
 pub use check::Planned;
 pub use header::{Header, Materialized};
 pub use models::{Column, Model, Models};
+pub use read::described;
 pub use select::select;
 pub use sources::Sources;
 pub use test_spec::{Rule, Severity, TestSpec};

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use datafusion::sql::parser::Statement;
+
 use super::sql::TableName;
 use super::{Header, Materialized, OP, Sources, TestSpec};
 use crate::base::{CellType, Error, Result, nearest};
@@ -27,6 +29,8 @@ pub struct Model {
     pub tests: Vec<TestSpec>,
     /// The `models.yaml` that names it.
     pub properties: Option<String>,
+    /// Its query as it is planned before anything ran: `{{ since }}` is null.
+    pub(in crate::lake) query: Statement,
     /// The tables that its query reads.
     pub(in crate::lake) reads: Vec<TableName>,
     /// Whether its query holds `{{ since }}`.
@@ -169,11 +173,6 @@ impl Models {
                     read.header.materialized == Materialized::View && self.reads_op(&table.full())
                 })
         })
-    }
-
-    /// What `models.yaml` says of a table that no model makes.
-    pub fn declared(&self, full_name: &str) -> Option<&(String, Vec<Column>)> {
-        self.declared.get(full_name)
     }
 
     /// Whether a query may read this table.

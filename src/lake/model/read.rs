@@ -31,7 +31,7 @@ impl Models {
             let Some(inside) = path.strip_prefix(FOLDER) else {
                 continue;
             };
-            if inside == PROPERTIES || inside.ends_with("/models.yaml") {
+            if is_properties(inside) {
                 match Properties::read(path, text) {
                     Ok(read) => properties.push((path, read)),
                     Err(problem) => problems.push(problem),
@@ -160,6 +160,24 @@ impl Models {
     }
 }
 
+/// The columns of the tables that no model makes, as the `models.yaml` among `files` say them, by full name. What is wrong with a file is
+/// told by [`Models::read`].
+pub fn described<'a>(
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+) -> BTreeMap<String, Vec<Column>> {
+    let properties = files.filter(|(path, _)| path.strip_prefix(FOLDER).is_some_and(is_properties));
+    let properties = properties.filter_map(|(path, text)| Properties::read(path, text).ok());
+    let tables = properties.flat_map(|file| file.sources);
+    tables
+        .map(|table| (table.name.value.clone(), columns(&table)))
+        .collect()
+}
+
+/// Whether the file at `inside` of the folder of models describes them.
+fn is_properties(inside: &str) -> bool {
+    inside == PROPERTIES || inside.ends_with("/models.yaml")
+}
+
 /// A way from the first of `component` back to it.
 fn cycle(graph: &DiGraph<(), ()>, component: &[NodeIndex]) -> Vec<NodeIndex> {
     let start = component.iter().min().copied().unwrap_or_default();
@@ -221,7 +239,7 @@ fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
         };
         return Err(start.problem(path, message, Some(hint.to_owned())));
     }
-    let (_, reads) =
+    let (query, reads) =
         parse_query(&rendered).map_err(|(place, message)| place.problem(path, message, None))?;
     Ok(Model {
         layer: layer.to_owned(),
@@ -233,6 +251,7 @@ fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
         columns: Vec::new(),
         tests: Vec::new(),
         properties: None,
+        query,
         reads,
         since,
     })

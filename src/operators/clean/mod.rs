@@ -8,8 +8,6 @@ mod prepared;
 mod survey;
 mod work;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use schemars::JsonSchema;
@@ -107,7 +105,7 @@ impl Clean {
     }
 
     async fn clean(&self, context: &TaskContext) -> Result<Outcome> {
-        let models = Arc::new(sound_models(&context.dag, &context.files)?);
+        let models = sound_models(&context.dag, &context.files)?;
         let warehouse = Warehouse::new(context.settings.clone(), context.records.clone(), models);
         let _turn = lake::turn().await;
         // it stands for both tables: two runs that took one lock each would wait for each other

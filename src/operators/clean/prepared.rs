@@ -13,6 +13,7 @@ use crate::db::quote;
 use crate::lake::{self, ORDER, QUARANTINE};
 use crate::operators::merge::Merge;
 use crate::operators::models::known_columns;
+use crate::operators::rule_tables::rule_tables;
 use crate::rules::tables::{Cleaning, RuleTables};
 
 /// Column that tells the order of records while a table is written, when the later of two is kept.
@@ -105,8 +106,8 @@ fn select(columns: impl Iterator<Item = String>, from: &str) -> String {
 
 impl Clean {
     /// Its rule tables.
-    pub(super) fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
-        RuleTables::load(self.folder(), files.iter(), self.compatibility)
+    pub(super) fn tables(&self, files: &DagFiles) -> Result<Arc<RuleTables>, Vec<Problem>> {
+        rule_tables(self.folder(), self.compatibility, files)
     }
 
     /// What is wrong with its rule tables, as far as the columns of the tables are known.
@@ -168,8 +169,6 @@ pub(in crate::operators) fn made(
     for merge in &merges {
         made.insert(merge.into.clone(), None);
     }
-    // reading rule tables takes long, and most tasks share theirs
-    let mut tables: Vec<(Clean, RuleTables)> = Vec::new();
     // one reads what another has made: round after round until none is left that can be told
     loop {
         let columns = |made: &BTreeMap<String, Option<SchemaRef>>, from: &String| {
@@ -181,18 +180,10 @@ pub(in crate::operators) fn made(
             let Some(stored) = columns(&made, &clean.from) else {
                 return true;
             };
-            let same = |(other, _): &(Clean, _)| {
-                other.rules == clean.rules && other.compatibility == clean.compatibility
+            let Ok(tables) = clean.tables(files) else {
+                return false;
             };
-            if !tables.iter().any(same) {
-                match clean.tables(files) {
-                    Ok(read) => tables.push((clean.clone(), read)),
-                    Err(_) => return false,
-                }
-            }
-            let tables = tables.iter().find(|known| same(known));
-            let prepared = tables.map(|(_, tables)| Prepared::of(clean, tables, &stored));
-            if let Some(Ok(prepared)) = prepared {
+            if let Ok(prepared) = Prepared::of(clean, &tables, &stored) {
                 made.insert(clean.into.clone(), Some(prepared.clean()));
                 let quarantine = format!("{}{QUARANTINE}", clean.into);
                 made.insert(quarantine, Some(prepared.rejected()));

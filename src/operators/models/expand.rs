@@ -16,7 +16,7 @@ pub fn expand(dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
         return Vec::new();
     }
     let models = match models_of(dag, files) {
-        Ok((models, _)) => models,
+        Ok(known) => known.models.clone(),
         Err(error) => return vec![Flaw::of("", &error)],
     };
     let mut flaws = Vec::new();

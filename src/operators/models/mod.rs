@@ -3,8 +3,6 @@
 mod expand;
 mod sources;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,9 +13,9 @@ use self::sources::models_of;
 pub use self::sources::sound_models;
 pub(super) use self::sources::{known_columns, model_reads};
 use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
-use crate::base::{Error, Result, TaskId};
+use crate::base::{Error, Problem, Result, TaskId};
 use crate::dag::{Dag, DagFiles, Flaw};
-use crate::lake::{self, Planned, Request, TestResult, Warehouse, select};
+use crate::lake::{self, Request, TestResult, Warehouse, select};
 
 /// Builds the models under `models/` that `select` names and tests them. In the run each model is a task of its own, called
 /// `<task_id>.<layer>.<name>`: it waits for the models that its SQL reads and for the task's own `depends_on`.
@@ -41,20 +39,20 @@ pub const FULL_REFRESH: &str = "full_refresh";
 #[async_trait]
 impl Operator for Models {
     fn check(&self, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
-        let (models, problems) = match models_of(dag, files) {
-            Ok(read) => read,
+        let known = match models_of(dag, files) {
+            Ok(known) => known,
             Err(error) => return vec![Flaw::of("", &error)],
         };
-        let sound = problems.is_empty();
-        let mut flaws: Vec<Flaw> = problems.into_iter().map(Flaw::from).collect();
-        if sound {
-            match Planned::new(&models) {
-                Ok((_, problems)) => flaws.extend(problems.into_iter().map(Flaw::from)),
-                Err(error) => flaws.push(Flaw::of("", &error)),
-            }
-            if let Err(error) = self.selected(&models) {
-                flaws.push(Flaw::of("/select", &error));
-            }
+        let told = |problems: &[Problem]| problems.iter().cloned().map(Flaw::from).collect();
+        if !known.problems.is_empty() {
+            return told(&known.problems);
+        }
+        let mut flaws: Vec<Flaw> = match known.planning() {
+            Ok(problems) => told(problems),
+            Err(error) => vec![Flaw::of("", &error)],
+        };
+        if let Err(error) = self.selected(&known.models) {
+            flaws.push(Flaw::of("/select", &error));
         }
         flaws
     }
@@ -87,7 +85,7 @@ impl Models {
     }
 
     async fn build(&self, context: &TaskContext) -> Result<Outcome> {
-        let models = Arc::new(sound_models(&context.dag, &context.files)?);
+        let models = sound_models(&context.dag, &context.files)?;
         let warehouse = Warehouse::new(
             context.settings.clone(),
             context.records.clone(),

@@ -1,6 +1,8 @@
 //! What a DAG's models can read: operational tables, and what its `ingest`, `clean` and `merge` tasks write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use serde_json::Value;
@@ -8,29 +10,101 @@ use serde_json::Value;
 use super::{Models, NAME};
 use crate::base::{Problem, Result, Schema};
 use crate::dag::{Dag, DagFiles, Task};
-use crate::lake::{self, Sources};
+use crate::lake::{self, Planned, Sources};
 use crate::operators::clean;
+use crate::operators::kept::Kept;
 use crate::records::{own_tables, schema_from_sql};
+
+/// What models and their sources follow from: the declared tables, the tasks that write tables, and the files.
+#[derive(PartialEq)]
+struct Asked {
+    tables: Option<String>,
+    /// Operator and parameters.
+    tasks: Vec<(String, Value)>,
+    files: DagFiles,
+}
+
+impl Asked {
+    fn of(dag: &Dag, files: &DagFiles) -> Self {
+        let writes = |task: &&Task| ["ingest", "clean", "merge"].contains(&task.operator.as_str());
+        let tasks = dag.tasks.iter().filter(writes);
+        Self {
+            tables: dag.tables.clone(),
+            tasks: tasks
+                .map(|task| (task.operator.clone(), task.with.clone()))
+                .collect(),
+            files: files.clone(),
+        }
+    }
+}
+
+/// Models as they are written.
+pub(super) struct Known {
+    pub models: Arc<lake::Models>,
+    /// What is wrong with them.
+    pub problems: Vec<Problem>,
+    /// What else is wrong, as far as planning them tells; looked at only when they are sound so far.
+    planning: OnceLock<Vec<Problem>>,
+}
+
+impl Known {
+    /// What planning the models tells.
+    ///
+    /// # Errors
+    /// None in practice: when the engine cannot start.
+    pub fn planning(&self) -> Result<&[Problem]> {
+        if let Some(problems) = self.planning.get() {
+            return Ok(problems);
+        }
+        let (_, problems) = Planned::new(&self.models)?;
+        Ok(self.planning.get_or_init(|| problems))
+    }
+}
 
 /// The DAG's models, which must be sound.
 ///
 /// # Errors
 /// The first thing that is wrong with them.
-pub fn sound_models(dag: &Dag, files: &DagFiles) -> Result<lake::Models> {
-    let (models, problems) = models_of(dag, files)?;
-    match problems.into_iter().next() {
-        None => Ok(models),
-        Some(problem) => Err(problem.into()),
+pub fn sound_models(dag: &Dag, files: &DagFiles) -> Result<Arc<lake::Models>> {
+    let known = models_of(dag, files)?;
+    match known.problems.first() {
+        None => Ok(known.models.clone()),
+        Some(problem) => Err(problem.clone().into()),
     }
 }
 
 /// The DAG's models and what is wrong with them.
-pub(super) fn models_of(dag: &Dag, files: &DagFiles) -> Result<(lake::Models, Vec<Problem>)> {
-    let mut op = match &dag.tables {
-        Some(file) => schema_from_sql(files.text(file)?)?,
-        None => Schema::default(),
-    };
-    own_tables().for_each(|table| op.insert(table));
+///
+/// # Errors
+/// When the declared tables cannot be read.
+pub(super) fn models_of(dag: &Dag, files: &DagFiles) -> Result<Arc<Known>> {
+    static KEPT: Kept<Asked, Arc<Known>> = Kept::new();
+    KEPT.answer(Asked::of(dag, files), |_| {
+        let mut op = match &dag.tables {
+            Some(file) => schema_from_sql(files.text(file)?)?,
+            None => Schema::default(),
+        };
+        own_tables().for_each(|table| op.insert(table));
+        let sources = Sources {
+            op,
+            open: open_tables(dag),
+            stored: known_columns(dag, files).as_ref().clone(),
+        };
+        let (models, problems) = lake::Models::read(texts(files), sources);
+        Ok(Arc::new(Known {
+            models: Arc::new(models),
+            problems,
+            planning: OnceLock::new(),
+        }))
+    })
+}
+
+fn texts(files: &DagFiles) -> impl Iterator<Item = (&str, &str)> {
+    files.iter().map(|(path, text)| (path, &**text))
+}
+
+/// Full names of the tables that `ingest`, `clean` and `merge` tasks write.
+fn open_tables(dag: &Dag) -> BTreeSet<String> {
     let into = |task: &Task| {
         task.with
             .get("into")
@@ -50,28 +124,21 @@ pub(super) fn models_of(dag: &Dag, files: &DagFiles) -> Result<(lake::Models, Ve
     let cleaned = of("clean").filter_map(into);
     let cleaned = cleaned.flat_map(|into| [format!("{into}{}", lake::QUARANTINE), into]);
     let merged = of("merge").filter_map(into);
-    let texts = || files.iter().map(|(path, text)| (path, &**text));
-    let sources = Sources {
-        op,
-        open: staged.chain(cleaned).chain(merged).collect(),
-        stored: stored_columns(dag, files, texts()),
-    };
-    Ok(lake::Models::read(texts(), sources))
+    staged.chain(cleaned).chain(merged).collect()
 }
 
 /// The columns of the Delta tables that `ingest`, `clean` and `merge` tasks write, as far as they are known before anything ran.
 pub(in crate::operators) fn known_columns(
     dag: &Dag,
     files: &DagFiles,
-) -> BTreeMap<String, SchemaRef> {
-    stored_columns(dag, files, files.iter().map(|(path, text)| (path, &**text)))
+) -> Arc<BTreeMap<String, SchemaRef>> {
+    static KEPT: Kept<Asked, Arc<BTreeMap<String, SchemaRef>>> = Kept::new();
+    let work = |_: &Asked| Ok::<_, Infallible>(Arc::new(stored_columns(dag, files)));
+    let Ok(known) = KEPT.answer(Asked::of(dag, files), work);
+    known
 }
 
-fn stored_columns<'a>(
-    dag: &Dag,
-    files: &DagFiles,
-    texts: impl Iterator<Item = (&'a str, &'a str)>,
-) -> BTreeMap<String, SchemaRef> {
+fn stored_columns(dag: &Dag, files: &DagFiles) -> BTreeMap<String, SchemaRef> {
     let tasks = dag.tasks.iter().filter(|task| task.operator == "ingest");
     let into = tasks.filter_map(|task| task.with.get("into").and_then(Value::as_str));
     let landing: BTreeSet<&str> = into.filter(|into| into.contains('.')).collect();
@@ -79,14 +146,11 @@ fn stored_columns<'a>(
     if landing.is_empty() && !dag.tasks.iter().any(makes) {
         return BTreeMap::new();
     }
-    let (described, _) = lake::Models::read(texts, Sources::default());
+    let described = lake::described(texts(files));
     let mut known = BTreeMap::new();
     for name in landing {
         known.insert(format!("{name}{}", lake::QUARANTINE), lake::unread());
-        if let Some((_, columns)) = described
-            .declared(name)
-            .filter(|(_, columns)| !columns.is_empty())
-        {
+        if let Some(columns) = described.get(name).filter(|columns| !columns.is_empty()) {
             let columns = columns.iter().map(|column| column.name.as_str());
             let own = columns.filter(|name| !name.starts_with('_'));
             known.insert(name.to_owned(), lake::landed(own));
@@ -106,16 +170,17 @@ pub(in crate::operators) fn model_reads(
     dag: &Dag,
     files: &DagFiles,
 ) -> BTreeSet<String> {
-    let Ok((models, _)) = models_of(dag, files) else {
+    let Ok(known) = models_of(dag, files) else {
         return BTreeSet::new();
     };
+    let models = &known.models;
     let selected = |task: &Task| {
         let select = task.with.get("select").and_then(Value::as_str);
         let operator = Models {
             select: select.map(str::to_owned),
             full_refresh: false,
         };
-        operator.selected(&models).unwrap_or_default()
+        operator.selected(models).unwrap_or_default()
     };
     let groups = dag.tasks.iter().filter(|task| task.operator == NAME);
     let built: BTreeSet<String> = groups.flat_map(selected).collect();

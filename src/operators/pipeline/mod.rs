@@ -3,11 +3,14 @@
 mod expand;
 mod parts;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use self::expand::unfolded;
+use super::rule_tables::rule_tables;
 use super::{Operator, Operators, TaskContext, TaskError, Verdict};
 use crate::base::{Error, Problem, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
@@ -105,8 +108,8 @@ impl Operator for Pipeline {
 }
 
 impl Pipeline {
-    fn tables(&self, files: &DagFiles) -> Result<RuleTables, Vec<Problem>> {
+    fn tables(&self, files: &DagFiles) -> Result<Arc<RuleTables>, Vec<Problem>> {
         let folder = self.rules.trim_start_matches("./");
-        RuleTables::load(folder, files.iter(), self.compatibility)
+        rule_tables(folder, self.compatibility, files)
     }
 }
