@@ -37,7 +37,7 @@ mod turn;
 mod types;
 mod warehouse;
 
-pub use build::write::Care;
+pub use build::care::Care;
 pub use build::{Built, DeadEnd, Request};
 pub use catalogue::catalogue;
 pub use datafusion::arrow::array::RecordBatch;
