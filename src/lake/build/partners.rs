@@ -79,7 +79,7 @@ impl Building<'_> {
     }
 }
 
-/// The type of a column whose values have an order that files tell of.
+/// The type of a column whose values have an order that files tell of exactly, which they do not of decimals.
 fn ordered<'a>(schema: &'a Schema, name: &str) -> Option<&'a DataType> {
     let (_, field) = schema.column_with_name(name)?;
     match field.data_type() {
@@ -89,7 +89,6 @@ fn ordered<'a>(schema: &'a Schema, name: &str) -> Option<&'a DataType> {
         | DataType::Int64
         | DataType::Date32
         | DataType::Timestamp(..)
-        | DataType::Decimal128(..)
         | DataType::Utf8 => Some(field.data_type()),
         _ => None,
     }
