@@ -1,5 +1,6 @@
 //! Files that a process was writing when it was killed.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,14 +27,23 @@ fn remove_from(folder: &Path, age: Duration) -> std::io::Result<()> {
         if entry.file_type()?.is_dir() {
             remove_from(&entry.path(), age)?;
         } else if is_unfinished(&entry.file_name().to_string_lossy()) {
-            // written in the future: as good as now
-            let old = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-            if old >= age {
-                std::fs::remove_file(entry.path())?;
+            match remove_old(&entry.path(), age) {
+                // another writer has come to its end
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
             }
         }
     }
     Ok(())
+}
+
+fn remove_old(file: &Path, age: Duration) -> std::io::Result<()> {
+    // written in the future: as good as now
+    let old = file.metadata()?.modified()?.elapsed().unwrap_or_default();
+    match old >= age {
+        true => std::fs::remove_file(file),
+        false => Ok(()),
+    }
 }
 
 fn is_unfinished(name: &str) -> bool {
