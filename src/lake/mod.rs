@@ -40,7 +40,7 @@ mod types;
 mod waiting;
 mod warehouse;
 
-pub use build::write::Care;
+pub use build::care::Care;
 pub use build::{Built, DeadEnd, Request};
 pub use catalogue::catalogue;
 pub use datafusion::arrow::array::RecordBatch;

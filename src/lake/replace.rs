@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 
-use super::build::write::{Care, care, kept, overwrite};
+use super::build::care::{Care, care};
+use super::build::write::{kept, overwrite};
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::delta;
 use super::incoming::Incoming;
@@ -129,21 +130,20 @@ impl Warehouse {
         })
     }
 
-    /// Looks after the files of a table, if it is there; `changed`: whether rows were written. Whoever calls this holds the lock of the
-    /// table, or of one that stands for it.
+    /// Looks after the files of a table, if it is there. Whoever calls this holds the lock of the table, or of one that stands for it.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn care(&self, full_name: &str, wanted: Care<'_>, changed: bool) -> Result<()> {
+    pub async fn care(&self, full_name: &str, wanted: Care<'_>) -> Result<()> {
         let (layer, table) = full_name.split_once('.').unwrap_or_default();
-        if !wanted.is_due(changed) {
+        if !wanted.is_any() {
             return Ok(());
         }
         let Some(table) = self.lake.open(layer, table).await? else {
             return Ok(());
         };
         let compute = Compute::new(&self.settings, Joins::Fast)?;
-        care(table, wanted, changed, &compute).await
+        care(table, wanted, &compute).await
     }
 
     /// The rows of a query, counted.

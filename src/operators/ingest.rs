@@ -110,8 +110,7 @@ impl Operator for Ingest {
             total += load.run(fetched).await?;
         }
         if self.optimize || self.vacuum.is_some() {
-            let changed = total.inserted + total.quarantined > 0;
-            self.care(context, changed).await?;
+            self.care(context).await?;
         }
         let outputs = json!({"files": files.len(), "records": total.read});
         Ok(Verdict::Done(Outcome {
@@ -125,13 +124,13 @@ impl Operator for Ingest {
 
 impl Ingest {
     /// Looks after the files of the table and of the one beside it.
-    async fn care(&self, context: &TaskContext, changed: bool) -> Result<()> {
+    async fn care(&self, context: &TaskContext) -> Result<()> {
         let (settings, records) = (context.settings.clone(), context.records.clone());
         let warehouse = Warehouse::new(settings, records, Arc::default());
         let _lock = warehouse.lock(&self.into).await?;
         for table in [self.into.clone(), format!("{}{QUARANTINE}", self.into)] {
             let wanted = care(self.optimize, self.vacuum);
-            warehouse.care(&table, wanted, changed).await?;
+            warehouse.care(&table, wanted).await?;
         }
         Ok(())
     }

@@ -84,10 +84,9 @@ impl Merge {
             "version": merged.version,
         });
         context.log.info("merged a table", fields);
-        let changed = counts.inserted + counts.updated + merged.removed > 0;
         let _lock = warehouse.lock(&self.into).await?;
         warehouse
-            .care(&self.into, care(self.optimize, self.vacuum), changed)
+            .care(&self.into, care(self.optimize, self.vacuum))
             .await?;
         Ok(Outcome {
             counts,

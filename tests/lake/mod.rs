@@ -4,6 +4,8 @@ mod bucket;
 mod build;
 mod covered;
 mod house;
+mod incremental;
+mod killed;
 mod op;
 mod publish;
 mod published;

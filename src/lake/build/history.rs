@@ -79,7 +79,7 @@ impl Building<'_> {
                 .map_err(delta)?;
             version = merged.version();
         }
-        self.care(inserted + updated + closes > 0).await?;
+        self.care().await?;
         Ok(Built {
             counts: Counts {
                 read,
@@ -100,7 +100,7 @@ impl Building<'_> {
             self.valid_from(),
         );
         let (version, _) = self.overwrite(self.kept_query(&sql).await?).await?;
-        self.care(read > 0).await?;
+        self.care().await?;
         Ok(Built::anew(read, version))
     }
 

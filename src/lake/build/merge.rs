@@ -8,18 +8,28 @@ use datafusion::logical_expr::Expr;
 use deltalake::DeltaTable;
 use deltalake::operations::merge::MergeBuilder;
 
-use super::write::kept;
-use super::{Building, Built};
+use super::partners::Partners;
+use super::write::{append, kept};
+use super::{Aside, Building, Built};
 use crate::base::{Counts, Error, Result};
 use crate::db::quote;
 use crate::lake::MadeOf;
 use crate::lake::compute::ASIDE;
-use crate::lake::error::delta;
+use crate::lake::error::{delta, planning};
+use crate::lake::files::plain_rows;
 use crate::lake::types::kept_schema;
 use crate::lake::warehouse::{numbers, provider};
 
 pub(super) const SOURCE: &str = "source";
 pub(in crate::lake) const TARGET: &str = "target";
+
+/// Staged rows that are to be written.
+struct Found {
+    /// The name under which they are kept aside.
+    rows: &'static str,
+    inserted: u64,
+    updated: u64,
+}
 
 impl Building<'_> {
     /// Merges new and changed rows; a row that is as it was is not written.
@@ -33,6 +43,57 @@ impl Building<'_> {
             .register(ASIDE, TARGET, provider(&stored, &self.compute).await?)?;
         let (mut aside, read) = self.stage(&self.since_last().await?).await?;
         let columns = self.same_columns(&[]).await?;
+        let partners = self.partners().await?;
+        let mut found = Found {
+            rows: "staged",
+            inserted: read,
+            updated: 0,
+        };
+        if partners.count > 0 {
+            found = self.compare(&mut aside, &columns, &partners).await?;
+        }
+        let mut version = stored.version();
+        if found.updated > 0 {
+            let merged = self.merge(stored, &columns, found.rows, &partners).await?;
+            version = merged.version();
+        } else if found.inserted > 0 {
+            // no file that is there need be touched
+            let frame = self.rows_of(found.rows, &columns).await?;
+            let commit = MadeOf::commit(self.made_of);
+            version = append(stored, frame, &self.compute, commit)
+                .await?
+                .version();
+        }
+        self.care().await?;
+        Ok(Built {
+            counts: Counts {
+                read,
+                inserted: found.inserted,
+                updated: found.updated,
+                unchanged: read - found.inserted - found.updated,
+                ..Counts::default()
+            },
+            version,
+            ..Built::default()
+        })
+    }
+
+    /// Keeps aside the staged rows that the table does not have, or has otherwise.
+    async fn compare(
+        &self,
+        aside: &mut Aside,
+        columns: &[String],
+        partners: &Partners,
+    ) -> Result<Found> {
+        let stored = self
+            .compute
+            .query(&format!("SELECT * FROM {ASIDE}.{TARGET}"))
+            .await?;
+        let near = match partners.near(None) {
+            Some(near) => stored.filter(near).map_err(planning)?,
+            None => stored,
+        };
+        self.compute.register(ASIDE, "near", near.into_view())?;
         let key = &self.model.header.unique_key;
         let select: Vec<String> = columns
             .iter()
@@ -40,35 +101,22 @@ impl Building<'_> {
             .collect();
         let is_new = format!("t.{} IS NULL", quote(&key[0]));
         let sql = format!(
-            "SELECT {}, {is_new} AS \"_new\" FROM {ASIDE}.staged s LEFT JOIN {ASIDE}.{TARGET} t ON {} WHERE {is_new} OR {}",
+            "SELECT {}, {is_new} AS \"_new\" FROM {ASIDE}.staged s LEFT JOIN {ASIDE}.near t ON {} WHERE {is_new} OR {}",
             select.join(", "),
             same_key(key, "s", "t"),
-            differs(&columns, "s", "t"),
+            differs(columns, "s", "t"),
         );
+        let rows = "changed";
         let changed = aside
-            .keep(&self.compute, "changed", self.compute.query(&sql).await?)
+            .keep(&self.compute, rows, self.compute.query(&sql).await?)
             .await?;
-        let inserted = numbers(
-            &self.compute,
-            &format!("SELECT count(*) FROM {ASIDE}.changed WHERE \"_new\""),
-        )
-        .await?;
+        let sql = format!("SELECT count(*) FROM {ASIDE}.{rows} WHERE \"_new\"");
+        let inserted = numbers(&self.compute, &sql).await?;
         let inserted = inserted.first().copied().unwrap_or(0);
-        let mut version = stored.version();
-        if changed > 0 {
-            version = self.merge(stored, &columns).await?.version();
-        }
-        self.care(changed > 0).await?;
-        Ok(Built {
-            counts: Counts {
-                read,
-                inserted,
-                updated: changed - inserted,
-                unchanged: read - changed,
-                ..Counts::default()
-            },
-            version,
-            ..Built::default()
+        Ok(Found {
+            rows,
+            inserted,
+            updated: changed - inserted,
         })
     }
 
@@ -80,21 +128,34 @@ impl Building<'_> {
             .query(&format!("SELECT * FROM {ASIDE}.staged"))
             .await?;
         let (version, _) = self.overwrite(frame).await?;
-        self.care(rows > 0).await?;
+        self.care().await?;
         Ok(Built::anew(rows, version))
     }
 
-    async fn merge(&self, stored: DeltaTable, columns: &[String]) -> Result<DeltaTable> {
+    /// What is kept aside under the name `rows`, without columns of its own.
+    async fn rows_of(&self, rows: &str, columns: &[String]) -> Result<DataFrame> {
         let list: Vec<String> = columns.iter().map(|name| quote(name)).collect();
-        let sql = format!("SELECT {} FROM {ASIDE}.changed", list.join(", "));
-        let source = self.compute.query(&sql).await?;
+        let sql = format!("SELECT {} FROM {ASIDE}.{rows}", list.join(", "));
+        self.compute.query(&sql).await
+    }
+
+    async fn merge(
+        &self,
+        stored: DeltaTable,
+        columns: &[String],
+        rows: &str,
+        partners: &Partners,
+    ) -> Result<DeltaTable> {
+        let source = self.rows_of(rows, columns).await?;
         let on = self
             .model
             .header
             .unique_key
             .iter()
             .map(|name| of(TARGET, name).eq(of(SOURCE, name)));
+        // literals tell the library which files cannot hold a partner
         let on = on
+            .chain(partners.near(Some(TARGET)))
             .reduce(Expr::and)
             .ok_or_else(|| Error::new("`unique_key` names no column"))?;
         let (table, _) = self
@@ -123,6 +184,7 @@ impl Building<'_> {
             .with_source_alias(SOURCE)
             .with_target_alias(TARGET)
             .with_session_state(Arc::new(self.compute.state()))
+            .with_writer_properties(plain_rows())
             .with_commit_properties(MadeOf::commit(self.made_of))
     }
 

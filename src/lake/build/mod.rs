@@ -1,12 +1,15 @@
 //! Building a model: its rows computed and kept, as its header says.
 
 pub(super) mod aside;
+pub(super) mod care;
 mod covered;
 mod dead_ends;
 mod history;
 mod made_of;
 pub(super) mod merge;
+mod partners;
 mod since;
+mod unfinished;
 pub(super) mod write;
 
 use std::sync::Arc;
@@ -144,7 +147,7 @@ impl Building<'_> {
         let frame = self.query("NULL").await?;
         let schema = Arc::new(kept_schema(frame.schema().as_arrow())?);
         let (version, rows) = self.overwrite(write::kept(frame, &schema)?).await?;
-        self.care(rows > 0).await?;
+        self.care().await?;
         Ok(Built::anew(rows, version))
     }
 
@@ -155,7 +158,7 @@ impl Building<'_> {
         let sql = format!("SELECT count(*) FROM {ASIDE}.{TARGET}");
         let rows = numbers(&self.compute, &sql).await?;
         let rows = rows.first().copied().unwrap_or(0);
-        self.care(false).await?;
+        self.care().await?;
         Ok(Built {
             counts: Counts {
                 read: rows,

@@ -1,30 +1,23 @@
-//! Writing a whole Delta table, and keeping its files in order.
+//! Rows written to a Delta table, as a whole or to those that are there.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, cast};
 use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitProperties;
-use deltalake::operations::optimize::OptimizeType;
-use deltalake::operations::vacuum::VacuumMode;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
-use futures::{StreamExt, TryStreamExt, stream};
-use object_store::ObjectStoreExt;
-use serde_json::json;
+use futures::TryStreamExt;
 
 use super::Building;
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::lake::MadeOf;
 use crate::lake::compute::Compute;
 use crate::lake::error::{delta, planning};
 use crate::lake::files::{plain_rows, records_with_hashes};
-use crate::lake::model::Header;
 
 /// The rows of `frame` with the types of `schema`, whose columns are the frame's.
 pub(in crate::lake) fn kept(frame: DataFrame, schema: &SchemaRef) -> Result<DataFrame> {
@@ -81,100 +74,23 @@ pub(in crate::lake) async fn overwrite(
     Ok((written, rows.unwrap_or(0)))
 }
 
-/// How the files of a table are looked after.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Care<'a> {
-    /// Whether small files are put together when rows were written.
-    pub optimize: bool,
-    /// Columns by which rows are laid out in files; none: as they come.
-    pub zorder_by: &'a [String],
-    /// Files that no version younger than this needs are deleted.
-    pub vacuum: Option<Duration>,
-}
-
-impl Care<'_> {
-    /// Whether there is anything to do; `changed`: whether rows were written.
-    pub(in crate::lake) fn is_due(&self, changed: bool) -> bool {
-        self.vacuum.is_some() || (changed && self.lays_out())
-    }
-
-    fn lays_out(&self) -> bool {
-        self.optimize || !self.zorder_by.is_empty()
-    }
-}
-
-impl Header {
-    /// How the model's files are looked after.
-    pub(in crate::lake) fn care(&self) -> Care<'_> {
-        Care {
-            optimize: self.optimize,
-            zorder_by: &self.zorder_by,
-            vacuum: self.vacuum,
-        }
-    }
-}
-
-/// Lays out and clears away the files of `table`. `changed`: whether rows were written.
-pub(in crate::lake) async fn care(
-    mut table: DeltaTable,
-    care: Care<'_>,
-    changed: bool,
+/// Adds the rows of `frame`, which has the table's columns, to those of `table`. The commit says `properties` too.
+pub(super) async fn append(
+    table: DeltaTable,
+    frame: DataFrame,
     compute: &Compute,
-) -> Result<()> {
-    if changed && care.lays_out() {
-        let kind = match care.zorder_by {
-            [] => OptimizeType::Compact,
-            columns => OptimizeType::ZOrder(columns.to_vec()),
-        };
-        // the library's own entry does not say by which columns; other writers of Delta tables do, under this name
-        let told =
-            (!care.zorder_by.is_empty()).then(|| ("zOrderBy".to_owned(), json!(care.zorder_by)));
-        (table, _) = table
-            .optimize()
-            .with_type(kind)
-            .with_session_state(Arc::new(compute.state()))
-            .with_writer_properties(plain_rows())
-            .with_commit_properties(CommitProperties::default().with_metadata(told))
-            .await
-            .map_err(delta)?;
-    }
-    if let Some(retention) = care.vacuum {
-        clear(table, retention).await?;
-    }
-    Ok(())
+    properties: CommitProperties,
+) -> Result<DeltaTable> {
+    table
+        .write(Vec::new())
+        .with_input_plan(frame.into_unoptimized_plan())
+        .with_session_state(Arc::new(compute.state()))
+        .with_save_mode(SaveMode::Append)
+        .with_writer_properties(plain_rows())
+        .with_commit_properties(properties)
+        .await
+        .map_err(delta)
 }
-
-/// Deletes the files that no version younger than `retention` needs, if there are any: else the log would grow with every look.
-async fn clear(table: DeltaTable, retention: Duration) -> Result<()> {
-    let retention = TimeDelta::from_std(retention)
-        .map_err(|error| Error::new("`vacuum` is too long a time").because(error))?;
-    let vacuum = |table: &DeltaTable| {
-        let table = table.clone();
-        table
-            .vacuum()
-            .with_retention_period(retention)
-            .with_enforce_retention_duration(false)
-            .with_mode(VacuumMode::Full)
-    };
-    let (_, planned) = vacuum(&table).with_dry_run(true).await.map_err(delta)?;
-    // files that were deleted long ago are planned again and again
-    let store = table.object_store();
-    let there = stream::iter(planned.files_deleted)
-        .map(|path| {
-            let store = Arc::clone(&store);
-            async move { store.head(&path.into()).await.is_ok() }
-        })
-        .buffer_unordered(LOOKS)
-        .any(std::future::ready)
-        .await;
-    if there {
-        vacuum(&table).await.map_err(delta)?;
-    }
-    Ok(())
-}
-
-/// Files that are looked for at the same time.
-const LOOKS: usize = 16;
 
 impl Building<'_> {
     /// Puts the rows of `frame` in the place of the model's.
@@ -191,18 +107,5 @@ impl Building<'_> {
         )
         .await?;
         Ok((table.version().unwrap_or(0), rows))
-    }
-
-    /// Lays out and clears away files, as the header says. `changed`: whether rows were written.
-    pub(super) async fn care(&self, changed: bool) -> Result<()> {
-        let wanted = self.model.header.care();
-        if !wanted.is_due(changed) {
-            return Ok(());
-        }
-        let (layer, name) = (&self.model.layer, &self.model.name);
-        let table = self.lake.open(layer, name).await?;
-        let table =
-            table.ok_or_else(|| Error::new("a table is gone that was just written").transient())?;
-        care(table, wanted, changed, &self.compute).await
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::copied::Copied;
 use super::written;
 use crate::base::{Counts, Result};
-use crate::lake::build::write::{care, kept, overwrite};
+use crate::lake::build::care::care;
+use crate::lake::build::write::{kept, overwrite};
 use crate::lake::model::{Materialized, Model};
 use crate::lake::types::kept_schema;
 use crate::lake::{Folder, MadeOf, Warehouse};
@@ -41,7 +42,7 @@ impl Warehouse {
         if let (Some(there), Some(copy_of)) = (folder.open(&name).await?, copy_of)
             && copy_of.made(&there).await?
         {
-            care(there, header.care(), false, &compute).await?;
+            care(there, header.care(), &compute).await?;
             let rows = self.count(&name).await?;
             return Ok(Counts {
                 read: rows,
@@ -56,7 +57,7 @@ impl Warehouse {
         let table = folder.open_or_new(&name).await?;
         let partition_by = &header.partition_by;
         let (table, rows) = overwrite(table, frame, &compute, partition_by, properties).await?;
-        care(table, header.care(), rows > 0, &compute).await?;
+        care(table, header.care(), &compute).await?;
         Ok(written(rows))
     }
 

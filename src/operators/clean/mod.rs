@@ -8,6 +8,8 @@ mod prepared;
 mod survey;
 mod work;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use schemars::JsonSchema;
@@ -179,7 +181,7 @@ impl Clean {
         };
         warehouse.lake().keep_rules(&self.into, run)?;
         outcome::stop(cleaning, &statuses)?;
-        self.care(&warehouse, true).await?;
+        self.care(&warehouse).await?;
         Ok(self.outcome(counts, replaced.rows))
     }
 
@@ -246,15 +248,15 @@ impl Clean {
         let name: Vec<String> = self.into.split('.').map(quote).collect();
         let sql = format!("SELECT 1 FROM {}", name.join("."));
         let rows = warehouse.count_rows_of(&sql).await?;
-        self.care(warehouse, false).await?;
+        self.care(warehouse).await?;
         Ok(Some(self.outcome(counts, rows)))
     }
 
     /// Looks after the files of both tables.
-    async fn care(&self, warehouse: &Warehouse, changed: bool) -> Result<()> {
+    async fn care(&self, warehouse: &Warehouse) -> Result<()> {
         for table in [&self.into, &self.quarantine()] {
             warehouse
-                .care(table, care(self.optimize, self.vacuum), changed)
+                .care(table, care(self.optimize, self.vacuum))
                 .await?;
         }
         Ok(())
