@@ -1,4 +1,4 @@
-"""Incremental models over a large core table: a full build, and a run after some new rows (issue of models, E.2).
+"""Incremental models over a large core table: a full build, and a run after some new rows.
 
     incremental.py [rows] [--new SHARE] [--runs N]
 
@@ -89,7 +89,7 @@ def make(folder, total):
 
 
 def build(folder):
-    """A run of all models: how it went, and by model its seconds and what became of its rows."""
+    """A run of all models: how it went, and its tasks by model."""
     ran = measure.run(["run", "growth"], folder)
     run = json.loads(measure.run(["runs", "list", "--json"], folder).output)[0]
     listed = json.loads(measure.run(["tasks", "list", run["run_id"], "--tries", "--json"], folder).output)
@@ -119,8 +119,7 @@ def main():
     line("whole process, all models", full.seconds, seconds, f"{peak:,.0f} MB at most")
     for name in sorted(MODELS):
         took = statistics.median(tasks[name]["seconds"] for _, tasks in rounds)
-        counts = rounds[-1][1][name].get("counts")
-        line(f"model {name}", first[name]["seconds"], took, f"{sizes[name]}; {counts}")
+        line(f"model {name}", first[name]["seconds"], took, sizes[name])
 
 
 def size(table):
