@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::graph::{CYCLE_HINT, describe_cycle, find_cycles, unknown_upstream};
+use super::cycle::{CYCLE_HINT, describe_cycle, find_cycles};
+use super::graph::unknown_upstream;
 use super::report::{DAG_FILE, Report};
 use super::spec::DagSpec;
 use super::with::With;

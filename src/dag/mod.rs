@@ -6,6 +6,7 @@
 mod build;
 mod catalog;
 mod check;
+mod cycle;
 mod dags;
 mod definition;
 mod files;
