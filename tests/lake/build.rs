@@ -262,7 +262,23 @@ async fn a_model_larger_than_memory_finishes() {
             "-- drops: true\nSELECT a.id, b.pad FROM ({side}) a JOIN ({side}) b ON a.pad = b.pad"
         ),
     );
+    house.file(
+        "gold/models.yaml",
+        "models: [{name: gold.wide, description: Wide rows, columns: [{name: pad, description: Long texts, \
+         tests: [unique, {relationships: {to: gold.wide, field: pad}}]}]}]",
+    );
     assert_eq!(house.build("gold.wide", 1).await.rows, 900_000);
+    let statuses: Vec<TestStatus> = house
+        .test("gold.wide")
+        .await
+        .iter()
+        .map(|t| t.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [TestStatus::Pass, TestStatus::Pass],
+        "so do its tests"
+    );
     let spilled = house.test.home().join("state/spill");
     let left = glob::glob(&format!("{}/**/*.arrow", spilled.display()))
         .expect("a pattern")
