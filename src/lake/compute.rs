@@ -49,6 +49,10 @@ impl Compute {
     /// # Errors
     /// When the folder for spilled rows cannot be made.
     pub fn new(settings: &Settings, joins: Joins) -> Result<Self> {
+        Self::with_config(settings, config(joins, memory::bytes(settings)))
+    }
+
+    fn with_config(settings: &Settings, config: SessionConfig) -> Result<Self> {
         let spill = spill_folder(&settings.state_dir().join("spill"))?;
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
@@ -59,7 +63,7 @@ impl Compute {
             .map_err(running)?;
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config(joins, memory::bytes(settings)))
+            .with_config(config)
             .with_runtime_env(runtime)
             .with_query_planner(DeltaPlanner::new());
         Self::with_schemas(state)
@@ -253,4 +257,41 @@ fn spill_folder(all: &Path) -> Result<PathBuf> {
         Error::new(format!("cannot create folder `{}`", own.display())).because(error)
     })?;
     Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use datafusion::datasource::MemTable;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_on_their_way_between_threads_do_not_wait_for_ever_when_memory_is_short() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings {
+            home: home.path().to_owned(),
+            ..Settings::default()
+        };
+        settings.lake.memory_mb = 2;
+        let config = config(Joins::Fast, memory::bytes(&settings));
+        let config = config.with_target_partitions(2).with_batch_size(4096);
+        let compute = Compute::with_config(&settings, config).expect("a session");
+        let made = compute.rows(
+            "SELECT value % 13 AS g, repeat(CAST(100 + value % 337 AS VARCHAR), 11) AS name FROM generate_series(1, 200000)",
+        );
+        let mut made = made.await.expect("rows");
+        let rest = made.split_off(made.len() / 2);
+        let table = MemTable::try_new(made[0].schema(), vec![made, rest]).expect("a table");
+        compute
+            .register(ASIDE, "names", Arc::new(table))
+            .expect("known");
+        let sql = "SELECT g, count(DISTINCT name) FROM aside.names GROUP BY g";
+        for _ in 0..6 {
+            let rows = tokio::time::timeout(Duration::from_secs(30), compute.rows(sql));
+            let rows = rows.await.expect("it comes to its end").expect("rows");
+            assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 13);
+        }
+    }
 }
