@@ -7,8 +7,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 use super::error::{planning, running};
 use super::rows::{Cells, csv_line, json_object, table_text};
@@ -193,25 +192,6 @@ impl Rows {
         Ok(written)
     }
 }
-
-/// The batches of `part`, read by a task of its own while those before are worked on.
-pub(super) fn ahead(mut part: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let mut builder = RecordBatchReceiverStreamBuilder::new(part.schema(), AHEAD);
-    let sender = builder.tx();
-    builder.spawn(async move {
-        while let Some(batch) = part.next().await {
-            // nobody wants more
-            if sender.send(batch).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    });
-    builder.build()
-}
-
-/// Batches that are read before they are asked for.
-const AHEAD: usize = 2;
 
 pub(super) fn unwritable(error: std::io::Error) -> Error {
     Error::new("rows cannot be written")

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use deltalake::DeltaTable;
 
 use super::build::care::{Care, care};
 use super::build::write::{kept, overwrite};
@@ -12,7 +13,7 @@ use super::error::delta;
 use super::incoming::Incoming;
 use super::lock::TableLock;
 use super::types::kept_schema;
-use super::{MadeOf, Warehouse};
+use super::{At, MadeOf, Warehouse};
 use crate::base::{Error, Result};
 use crate::db::quote;
 
@@ -57,14 +58,27 @@ impl Warehouse {
     /// # Errors
     /// When it is not there or cannot be read.
     pub async fn stored_columns(&self, full_name: &str) -> Result<SchemaRef> {
-        let (layer, table) = full_name.split_once('.').unwrap_or_default();
-        let stored = self.lake.open(layer, table).await?;
-        let stored = stored.ok_or_else(|| {
-            Error::new(format!("table `{full_name}` is not there yet"))
-                .hint("the task that writes it must have run before: name it under `depends_on`")
-        })?;
+        let stored = self.stored(full_name).await?;
         let snapshot = stored.snapshot().map_err(delta)?;
         Ok(snapshot.snapshot().arrow_schema())
+    }
+
+    /// The table as it is now, for queries that are to see the same rows whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// As [`Warehouse::stored_columns`].
+    pub async fn now(&self, full_name: &str) -> Result<At> {
+        let stored = self.stored(full_name).await?;
+        Ok(At::Version(stored.version().unwrap_or(0)))
+    }
+
+    async fn stored(&self, full_name: &str) -> Result<DeltaTable> {
+        let (layer, table) = full_name.split_once('.').unwrap_or_default();
+        let stored = self.lake.open(layer, table).await?;
+        stored.ok_or_else(|| {
+            Error::new(format!("table `{full_name}` is not there yet"))
+                .hint("the task that writes it must have run before: name it under `depends_on`")
+        })
     }
 
     /// Waits until nobody else writes the table.
@@ -84,12 +98,12 @@ impl Warehouse {
         self.query(sql, None).await?.stream().await
     }
 
-    /// The rows of `sql` in parts that can be read at the same time, each batch by batch.
+    /// The rows of `sql` over tables as they were at `at`, in parts that can be read at the same time, each batch by batch.
     ///
     /// # Errors
     /// As [`Warehouse::query`].
-    pub async fn parts(&self, sql: &str) -> Result<Vec<SendableRecordBatchStream>> {
-        self.query(sql, None).await?.parts().await
+    pub async fn parts(&self, sql: &str, at: At) -> Result<Vec<SendableRecordBatchStream>> {
+        self.query(sql, Some(at)).await?.parts().await
     }
 
     /// Puts `rows` and `later` in the place of the table's, in one commit: readers see the old rows or the new ones, and when the rows break

@@ -29,6 +29,13 @@ impl Turn {
 
     /// Waits until nobody else computes. The lock of no table may be held.
     pub(super) async fn alone(&mut self) {
+        if self
+            .0
+            .as_ref()
+            .is_some_and(|held| held.num_permits() == ALL as usize)
+        {
+            return;
+        }
         // given back first: two that waited for each other's would wait for ever
         self.0 = None;
         self.0 = acquired(ALL).await;
@@ -58,6 +65,7 @@ mod tests {
         assert!(!is_let(shared_turn()).await);
         assert!(!is_let(turn()).await);
         let waits = tokio::spawn(async move {
+            first.alone().await;
             first.alone().await;
             assert!(!is_let(shared_turn()).await);
         });

@@ -4,7 +4,6 @@ use super::build::Aside;
 use super::compute::{ASIDE, Compute, Joins};
 use super::error::running;
 use super::incoming::Incoming;
-use super::query::ahead;
 use super::{Batches, Warehouse};
 use crate::base::Result;
 use crate::db::quote;
@@ -50,6 +49,6 @@ impl Waiting {
             sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
         }
         let frame = self.compute.query(&sql).await?;
-        frame.execute_stream().await.map(ahead).map_err(running)
+        frame.execute_stream().await.map_err(running)
     }
 }

@@ -1,4 +1,4 @@
-"""`galen query` from a cold start, and operational rows into models (issue of models, E.3 and E.4).
+"""`galen query` from a cold start, and operational rows into models.
 
     query.py [rows]      default: 1000000
 """

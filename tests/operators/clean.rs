@@ -257,6 +257,42 @@ async fn two_runs_at_once_wait_for_each_other() {
     assert_eq!(both, expected);
 }
 
+#[tokio::test]
+async fn what_is_delivered_meanwhile_is_for_the_next_run() {
+    let desk = desk();
+    land(&desk, "towns").await;
+    desk.run("clean", of("towns")).await;
+    let deliver = async |number: u32| {
+        let rows = (0..50).map(|id| format!("{id},Rome,1,2026-01-01\n"));
+        let text = format!("id,town,cost,day\n{}", rows.collect::<String>());
+        // the same records in another file
+        let blanks = "\n".repeat(number as usize);
+        desk.write(&format!("bills{number}.csv"), &(text + &blanks));
+        land(&desk, "bills").await;
+    };
+    deliver(0).await;
+    let delivered = std::cell::Cell::new(false);
+    let deliveries = async {
+        for number in 1..15 {
+            deliver(number).await;
+        }
+        delivered.set(true);
+    };
+    let cleanings = async {
+        while !delivered.get() {
+            desk.run("clean", of("bills")).await;
+            let found = desk
+                .rows("SELECT count(*), count(DISTINCT id) FROM silver.bills")
+                .await;
+            assert_eq!(found, ["50,50"]);
+        }
+    };
+    tokio::join!(deliveries, cleanings);
+    let last = desk.run("clean", of("bills")).await.counts;
+    let kept = last.inserted + last.unchanged;
+    assert_eq!((kept, last.duplicate), (50, 700), "{last}");
+}
+
 /// Versions and Parquet files of a table.
 fn kept(desk: &Desk, table: &str) -> [usize; 2] {
     let folder = desk.test.home().join("state/lake/clinic").join(table);

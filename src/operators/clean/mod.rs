@@ -5,6 +5,7 @@ mod out;
 mod outcome;
 mod parents;
 mod prepared;
+mod source;
 mod survey;
 mod work;
 
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use self::out::Out;
 use self::prepared::Prepared;
+use self::source::Source;
 use self::work::Rules;
 use super::care::care;
 use super::period::Period;
@@ -123,7 +125,9 @@ impl Clean {
             return Ok(outcome);
         }
         let known = parents::known(&prepared.cleaning, self, &context.dag, &warehouse).await?;
-        let (prepared, repeats) = survey::survey(prepared, &self.from, &warehouse).await?;
+        // after what the tables are made of was said: records that came in between make the next run clean again
+        let source = Source::now(&warehouse, &self.from).await?;
+        let (prepared, repeats) = survey::survey(prepared, &source).await?;
         let rules = Arc::new(Rules {
             prepared,
             known,
@@ -152,7 +156,7 @@ impl Clean {
             biased;
             warehouse.replace(&quarantine, rejected_rows, None, &[], made_of),
             warehouse.replace(&self.into, passed_rows, later_rows, &self.partition_by, made_of),
-            out.take_all(self, &rules, &warehouse),
+            out.take_all(&rules, &source, &self.into),
         )?;
         let told = seen.counts();
         let counts = Counts {

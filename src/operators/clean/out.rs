@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Clean;
+use super::source::Source;
 use super::work::{Rules, Ways, alone, in_order};
 use crate::base::Result;
-use crate::lake::{Sender, Warehouse, incoming};
+use crate::lake::{Sender, incoming};
 use crate::rules::tables::Seen;
 
 /// The ways out.
@@ -17,14 +17,14 @@ pub(super) struct Out {
 }
 
 impl Out {
-    /// Takes all records through the rules, and says that these were all.
+    /// Takes all records on their way to the table `into` through the rules, and says that these were all.
     pub async fn take_all(
         self,
-        clean: &Clean,
         rules: &Arc<Rules>,
-        warehouse: &Warehouse,
+        source: &Source<'_>,
+        into: &str,
     ) -> Result<Seen> {
-        let parts = warehouse.parts(&rules.prepared.select(&clean.from)).await?;
+        let parts = source.parts(&rules.prepared.select(source.table)).await?;
         let ways = |passed: &Sender, waiting: Option<&Sender>| Ways {
             passed: passed.clone(),
             rejected: self.rejected.clone(),
@@ -38,7 +38,7 @@ impl Out {
                 Ok(seen)
             };
             let (waiting, of_first) =
-                tokio::try_join!(biased; warehouse.wait(&clean.into, rows), first)?;
+                tokio::try_join!(biased; source.warehouse.wait(into, rows), first)?;
             let chunks = waiting.in_order(&rules.prepared.order()).await?;
             let passed = self.later.as_ref().unwrap_or(&self.passed);
             let mut seen = in_order(rules, chunks, ways(passed, None)).await?;

@@ -3,42 +3,42 @@
 use std::sync::Arc;
 
 use super::prepared::Prepared;
+use super::source::Source;
 use super::{convert, next};
 use crate::base::Result;
-use crate::lake::{Batches, Warehouse};
+use crate::lake::Batches;
 use crate::operators::blocking::side_by_side;
 use crate::rules::tables::Repeats;
 
 /// Takes evidence for values that can be read in several ways, and then which keys come again.
 pub(super) async fn survey(
     mut prepared: Prepared,
-    from: &str,
-    warehouse: &Warehouse,
+    source: &Source<'_>,
 ) -> Result<(Arc<Prepared>, Option<Repeats>)> {
     if prepared.cleaning.needs_survey() {
         let names: Vec<String> = prepared.columns().map(str::to_owned).collect();
-        let mut chunks = warehouse
-            .batches(&prepared.select_texts(from, &names))
-            .await?;
-        while let Some(chunk) = next(&mut chunks).await? {
-            let frame = convert::frame(&chunk, prepared.columns())?;
-            prepared.cleaning.survey(&frame)?;
+        let sql = prepared.select_texts(source.table, &names);
+        for mut chunks in source.parts(&sql).await? {
+            while let Some(chunk) = next(&mut chunks).await? {
+                let frame = convert::frame(&chunk, prepared.columns())?;
+                prepared.cleaning.survey(&frame)?;
+            }
         }
     }
     let prepared = Arc::new(prepared);
     let repeats = match prepared.cleaning.has_identities() {
-        true => Some(repeats(&prepared, from, warehouse).await?),
+        true => Some(repeats(&prepared, source).await?),
         false => None,
     };
     Ok((prepared, repeats))
 }
 
-async fn repeats(prepared: &Arc<Prepared>, from: &str, warehouse: &Warehouse) -> Result<Repeats> {
+async fn repeats(prepared: &Arc<Prepared>, source: &Source<'_>) -> Result<Repeats> {
     let names = Arc::new(prepared.cleaning.identity_columns());
-    let sql = prepared.select_texts(from, &names);
-    let records = warehouse.count(from).await?;
+    let sql = prepared.select_texts(source.table, &names);
+    let records = source.warehouse.count(source.table).await?;
     let nothing = || prepared.cleaning.repeats(records);
-    let parts = warehouse.parts(&sql).await?;
+    let parts = source.parts(&sql).await?;
     let parts = parts.into_iter().map(|chunks| {
         let (prepared, names) = (Arc::clone(prepared), Arc::clone(&names));
         noted(prepared, names, chunks, nothing())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
-use datafusion::arrow::compute::{filter_record_batch, not, take};
+use datafusion::arrow::compute::{filter_record_batch, take};
 use serde_json::{Map, Value, json};
 
 use super::prepared::Prepared;
@@ -101,18 +101,18 @@ impl Work {
             let cleaned = cleaning.apply_alone(&frame, &rules.known, &mut self.seen)?;
             return self.shaped(chunk, &cleaned, None);
         };
-        let again = BooleanArray::from(cleaning.again(&frame, repeats)?);
-        let taken = |rows: &BooleanArray| {
-            filter_record_batch(chunk, rows).map_err(|error| {
+        let again = cleaning.again(&frame, repeats)?;
+        let taken = |wanted: bool| {
+            let rows = again.iter().map(|again| Some(*again == wanted));
+            filter_record_batch(chunk, &rows.collect::<BooleanArray>()).map_err(|error| {
                 Error::new("records of a chunk cannot be taken apart").because(error)
             })
         };
-        let inverted = not(&again).map_err(|error| Error::new("no rows").because(error))?;
-        let rest = taken(&inverted)?;
+        let rest = taken(false)?;
         let frame = convert::frame(&rest, rules.prepared.columns())?;
         let cleaned = cleaning.apply_alone(&frame, &rules.known, &mut self.seen)?;
         let mut shaped = self.shaped(&rest, &cleaned, None)?;
-        shaped.waiting = taken(&again)?.columns().to_vec();
+        shaped.waiting = taken(true)?.columns().to_vec();
         Ok(shaped)
     }
 

@@ -97,7 +97,9 @@ impl Cleaning {
     /// # Errors
     /// When a column is missing or a rule fails as a whole; `seen` cannot be used any more then.
     pub fn apply(&self, chunk: &DataFrame, known: &Known, seen: &mut Seen) -> Result<Cleaned> {
-        self.clean(chunk, known, seen, Self::fates)
+        let mut judging = self.judge(chunk, known, seen)?;
+        let fates = self.fates(&mut judging, seen)?;
+        self.finish(chunk, judging, &fates, seen)
     }
 
     /// As [`Cleaning::apply`], to records whose keys come nowhere else: nothing but numbers is remembered, and their order is all the same.
@@ -110,16 +112,13 @@ impl Cleaning {
         known: &Known,
         seen: &mut Seen,
     ) -> Result<Cleaned> {
-        self.clean(chunk, known, seen, Self::fates_alone)
+        let mut judging = self.judge(chunk, known, seen)?;
+        let fates = self.fates_alone(&mut judging);
+        self.finish(chunk, judging, &fates, seen)
     }
 
-    fn clean(
-        &self,
-        chunk: &DataFrame,
-        known: &Known,
-        seen: &mut Seen,
-        fates: impl Fn(&Self, &mut Judging<'_>, &mut Seen) -> Result<Vec<Fate>>,
-    ) -> Result<Cleaned> {
+    /// Cleanses the records and asks the rules about each.
+    fn judge(&self, chunk: &DataFrame, known: &Known, seen: &mut Seen) -> Result<Judging<'_>> {
         seen.fit(self);
         let mut failures = Vec::new();
         let mut tallies = vec![Tally::default(); self.rules.len()];
@@ -133,8 +132,7 @@ impl Cleaning {
         for judge in &self.judges {
             judging.ask(judge, known)?;
         }
-        let fates = fates(self, &mut judging, seen)?;
-        self.finish(chunk, judging, &fates, seen)
+        Ok(judging)
     }
 
     /// Takes a column through its steps and its standardization.

@@ -31,7 +31,7 @@ impl Cleaning {
     }
 
     /// Decides about records that nothing stands against but their own values.
-    pub(super) fn fates_alone(&self, judging: &mut Judging<'_>, _: &mut Seen) -> Result<Vec<Fate>> {
+    pub(super) fn fates_alone(&self, judging: &mut Judging<'_>) -> Vec<Fate> {
         for judge in &self.judges {
             let Judged::Unique(identity) = judge.what else {
                 continue;
@@ -45,7 +45,7 @@ impl Cleaning {
             }
             judging.tallies[judge.rule].checked += u64::from(whole.sum().unwrap_or(0));
         }
-        Ok(self.judged(judging))
+        self.judged(judging)
     }
 
     /// Decides about each record in its order, and remembers those that pass.

@@ -141,10 +141,8 @@ impl Sketch {
     }
 
     fn came_again(&self, key: Key) -> bool {
-        let places = self.places(key).into_iter().enumerate();
-        places.fold(true, |again, (half, (word, bit))| {
-            again && self.more[half][word] & bit != 0
-        })
+        let mut places = self.places(key).into_iter().enumerate();
+        places.all(|(half, (word, bit))| self.more[half][word] & bit != 0)
     }
 
     fn places(&self, key: Key) -> [(usize, u64); 2] {
