@@ -1,7 +1,7 @@
 //! Pure values that every room may use: identifiers, time, states, events, counts.
 //!
-//! Belongs here: a value with no I/O behind it that two or more rooms must agree on.
-//! Does not belong here: anything that opens a file, a socket or a database.
+//! Belongs here: a value with no I/O behind it that two or more rooms must agree on; and how a small file is replaced, which is the same in all.
+//! Does not belong here: anything else that opens a file, a socket or a database.
 
 mod batch;
 mod cell;
@@ -18,6 +18,7 @@ mod problem;
 mod schema;
 mod secret;
 mod state;
+mod whole_file;
 
 pub use batch::{BadRecord, TextBatch};
 pub use cell::{Cell, CellType};
@@ -34,3 +35,4 @@ pub use problem::Problem;
 pub use schema::{ForeignKey, Schema, Table, TableColumn};
 pub use secret::Secret;
 pub use state::{RunKind, RunState, TaskState, TransitionError, TriggerRule};
+pub use whole_file::write_whole;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, write_whole};
 
 /// What the file holds; `None` when there is none.
 ///
@@ -20,21 +20,13 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     }
 }
 
-/// Writes the file, which appears whole or not at all.
+/// Writes the file as a whole.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(super) fn write(path: &Path, kept: &impl Serialize) -> Result<()> {
-    let written = || {
-        let text = serde_json::to_vec(kept)?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let part = path.with_added_extension("part");
-        std::fs::write(&part, text)?;
-        std::fs::rename(part, path)
-    };
-    written().map_err(|error| unusable(path, error))
+    let text = serde_json::to_vec(kept).map_err(|error| unusable(path, error.into()))?;
+    write_whole(path, text).map_err(|error| unusable(path, error))
 }
 
 /// That a file or folder of results is of no use.
