@@ -208,7 +208,7 @@ async fn database(app: &App) -> Check {
 /// Every DAG file is sound, and every pool it names exists.
 fn dag_files(app: &App) -> Check {
     let name = "dag files";
-    let loaded = match load(&app.settings.dags_dir(), &Operators::all()) {
+    let loaded = match load(&app.settings.dags_dir(), &Operators::all(), None) {
         Ok(loaded) => loaded,
         Err(error) => return Check::failed(name, error.to_string(), "let this user read them"),
     };

@@ -43,6 +43,11 @@ impl Settings {
         self.home.join("state")
     }
 
+    /// Where it is kept which DAGs were found sound.
+    pub fn checked_dir(&self) -> PathBuf {
+        self.state_dir().join("checked")
+    }
+
     /// The first value that no setting may have: its key and what was expected.
     pub(super) fn flaw(&self) -> Option<(String, String)> {
         self.validate_database_url()

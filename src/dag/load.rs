@@ -4,13 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::thread;
 
 use serde::Serialize;
 
 use super::check::Checker;
 use super::report::DAG_FILE;
-use super::{Catalog, DagFiles, Version};
+use super::{Catalog, Checked, DagFiles, Version};
 use crate::base::{DagId, Error, Problem, Result};
 
 /// Every folder of a `dags` directory, sound or broken, each list in the order of names.
@@ -37,20 +38,21 @@ const FIXTURES: &str = "fixtures";
 /// A definition file larger than this is data in the wrong place.
 const LARGEST_FILE: u64 = 5_000_000;
 
-/// Reads every folder of `dags_dir`. A broken one stops no other.
+/// Reads every folder of `dags_dir`; those in which `checked` finds nothing changed are not checked again. A broken one stops no other.
 ///
 /// # Errors
 /// When the directory itself cannot be read; one that is not there is empty.
-pub fn load(dags_dir: &Path, catalog: &dyn Catalog) -> Result<Loaded> {
+pub fn load(dags_dir: &Path, catalog: &dyn Catalog, checked: Option<&Checked>) -> Result<Loaded> {
     let folders = folders(dags_dir).map_err(|error| {
         Error::new(format!("cannot read `{}`", dags_dir.display())).because(error)
     })?;
-    let checker = Checker::new(catalog);
+    // made by the first who needs it
+    let checker = LazyLock::new(|| Checker::new(catalog));
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(check_folder(folder, &checker));
+            done.push(version(folder, checked, || &checker));
         }
         done
     };
@@ -80,15 +82,26 @@ pub fn load(dags_dir: &Path, catalog: &dyn Catalog) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// Reads one DAG's folder.
+/// Reads one DAG's folder, and checks it unless `checked` finds nothing changed.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn load_folder(folder: &Path, catalog: &dyn Catalog) -> Result<Version, Broken> {
-    check_folder(folder, &Checker::new(catalog))
+pub fn load_folder(
+    folder: &Path,
+    catalog: &dyn Catalog,
+    checked: Option<&Checked>,
+) -> Result<Version, Broken> {
+    let checker = OnceLock::new();
+    version(folder, checked, || {
+        checker.get_or_init(|| Checker::new(catalog))
+    })
 }
 
-fn check_folder(folder: &Path, checker: &Checker<'_>) -> Result<Version, Broken> {
+fn version<'a, 'c: 'a>(
+    folder: &Path,
+    checked: Option<&Checked>,
+    checker: impl FnOnce() -> &'a Checker<'c>,
+) -> Result<Version, Broken> {
     let name = file_name(folder);
     let broken = |problems| Broken {
         dag_id: DagId::new(name.as_str()),
@@ -118,9 +131,22 @@ fn check_folder(folder: &Path, checker: &Checker<'_>) -> Result<Version, Broken>
         }
         return Err(broken(problems));
     };
-    match checker.check(&shown, &name, &text, &files) {
-        Ok(dag) if problems.is_empty() => Version::new(dag, files)
-            .map_err(|error| broken(vec![problem(&shown, error.to_string())])),
+    // nothing was kept of a folder that cannot be read in full
+    let checked = checked.filter(|_| problems.is_empty());
+    let checked = checked.map(|checked| checked.of(&name, &text, &files));
+    let known = checked.as_ref().and_then(|checked| checked.find(&files));
+    if let Some(version) = known {
+        return Ok(version);
+    }
+    match checker().check(&shown, &name, &text, &files) {
+        Ok(dag) if problems.is_empty() => {
+            let version = Version::new(dag, files)
+                .map_err(|error| broken(vec![problem(&shown, error.to_string())]))?;
+            if let Some(checked) = checked {
+                checked.keep(&version);
+            }
+            Ok(version)
+        }
         Ok(_) => Err(broken(problems)),
         Err(more) => {
             problems.extend(more);

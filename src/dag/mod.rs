@@ -6,6 +6,7 @@
 mod build;
 mod catalog;
 mod check;
+mod checked;
 mod cycle;
 mod dags;
 mod definition;
@@ -25,6 +26,7 @@ mod with;
 mod yaml;
 
 pub use catalog::{Catalog, Flaw, UNKNOWN, Unasked};
+pub use checked::Checked;
 pub use dags::Dags;
 pub use definition::{Dag, Hook, Param, ParamType, Task};
 pub use files::DagFiles;

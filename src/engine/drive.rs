@@ -23,11 +23,7 @@ impl Handle {
     /// When the store is wrong rather than away.
     pub async fn schedule(&self, stop: &CancellationToken) -> Result<()> {
         let mut engine = self.engine(None, None);
-        engine.folder = Some(Folder::watch(
-            self.settings.dags_dir(),
-            self.operators,
-            self.store.clone(),
-        )?);
+        engine.folder = Some(Folder::watch(self.clone())?);
         while !stop.is_cancelled() {
             if self.try_lead(&mut engine).await? {
                 tracing::info!(owner = %self.owner, "leading");

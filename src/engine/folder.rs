@@ -1,18 +1,13 @@
 //! The DAG folder of a process that schedules: read again when it changes, a bad edit keeping the last good version, also over a restart.
 
-use std::path::PathBuf;
-
+use super::handle::Handle;
 use super::stored::stored_version;
 use crate::base::{DagId, Error, Result};
-use crate::dag::{self, DagWatcher, Dags};
-use crate::operators::Operators;
-use crate::store::Store;
+use crate::dag::{DagWatcher, Dags};
 
 /// The DAGs under `dags/`, kept up to date.
 pub struct Folder {
-    path: PathBuf,
-    operators: &'static Operators,
-    store: Store,
+    handle: Handle,
     watcher: DagWatcher,
     edited: bool,
     /// What is known now.
@@ -20,16 +15,14 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Starts to watch `path`; nothing is read yet.
+    /// Starts to watch the installation's folder; nothing is read yet.
     ///
     /// # Errors
     /// When the folder does not exist or cannot be watched.
-    pub fn watch(path: PathBuf, operators: &'static Operators, store: Store) -> Result<Self> {
+    pub fn watch(handle: Handle) -> Result<Self> {
         Ok(Self {
-            watcher: DagWatcher::new(&path)?,
-            path,
-            operators,
-            store,
+            watcher: DagWatcher::new(&handle.settings.dags_dir())?,
+            handle,
             edited: true,
             dags: Dags::default(),
         })
@@ -49,8 +42,8 @@ impl Folder {
         if !self.edited {
             return Ok(false);
         }
-        let (path, operators) = (self.path.clone(), self.operators);
-        let loaded = tokio::task::spawn_blocking(move || dag::load(&path, operators))
+        let handle = self.handle.clone();
+        let loaded = tokio::task::spawn_blocking(move || handle.load_dags())
             .await
             .map_err(|error| Error::new("reading the DAG folder broke off").because(error))??;
         let mut dags = self.dags.merge(loaded);
@@ -80,10 +73,10 @@ impl Folder {
         let unseen = |dag_id: &&DagId| !dags.versions.contains_key(*dag_id);
         let unseen: Vec<DagId> = dags.broken.keys().filter(unseen).cloned().collect();
         for dag_id in unseen {
-            let Some(row) = self.store.dag(&dag_id).await? else {
+            let Some(row) = self.handle.store.dag(&dag_id).await? else {
                 continue;
             };
-            match stored_version(&self.store, &row.version).await {
+            match stored_version(&self.handle.store, &row.version).await {
                 Ok(version) => {
                     tracing::warn!(dag = %dag_id, version = %version.hash, "its files are broken; going on with the last good version that was stored");
                     dags.versions.insert(dag_id, version);

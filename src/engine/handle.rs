@@ -16,7 +16,7 @@ use crate::base::{
     Clock, DagId, Digest, Error, Event, EventKind, Result, RunId, RunState, Subject, nearest,
 };
 use crate::config::Settings;
-use crate::dag::{self, Dag, Version};
+use crate::dag::{self, Checked, Dag, Version};
 use crate::operators::Operators;
 use crate::store::{Change, NewVersion, Refusal, Run, Store};
 
@@ -114,7 +114,7 @@ impl Handle {
     /// # Errors
     /// When there is no such DAG, or its definition has problems: all of them.
     pub fn current(&self, dag_id: &DagId) -> Result<Version> {
-        let mut loaded = dag::load(&self.settings.dags_dir(), self.operators)?;
+        let mut loaded = self.load_dags()?;
         if let Some(found) = loaded
             .dags
             .iter()
@@ -141,6 +141,15 @@ impl Handle {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
             None => error.hint("`galen dags list` lists them"),
         })
+    }
+
+    /// Every DAG in its folder, sound or broken.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(super) fn load_dags(&self) -> Result<dag::Loaded> {
+        let checked = Checked::new(self.settings.checked_dir());
+        dag::load(&self.settings.dags_dir(), self.operators, checked.as_ref())
     }
 
     /// Whether a process drives runs now. One that died is known by its lease running out, and before that where it was of this machine.

@@ -30,7 +30,7 @@ impl Folder {
     }
 
     pub fn load(&self) -> Loaded {
-        load(&self.dags(), &TwoOperators).expect("load")
+        load(&self.dags(), &TwoOperators, None).expect("load")
     }
 
     /// Everything that is wrong, as it is printed.

@@ -1,5 +1,6 @@
 //! The definition room on folders as people write them.
 
+mod checked;
 mod folder;
 mod load;
 mod mistakes;

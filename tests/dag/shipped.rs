@@ -15,7 +15,7 @@ fn every_dag_in_the_repository_is_sound() {
         if !folder.join("dag.yaml").is_file() {
             continue;
         }
-        let version = load_folder(&folder, &Operators::all()).unwrap_or_else(|broken| {
+        let version = load_folder(&folder, &Operators::all(), None).unwrap_or_else(|broken| {
             let problems = broken.problems.iter().map(|problem| format!("{problem}\n"));
             panic!("{}", problems.collect::<String>())
         });

@@ -38,7 +38,7 @@ impl Home {
         static VERSION: OnceLock<Version> = OnceLock::new();
         let version = VERSION.get_or_init(|| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dags/efiche");
-            load_folder(&folder, &Operators::all()).unwrap_or_else(|broken| {
+            load_folder(&folder, &Operators::all(), None).unwrap_or_else(|broken| {
                 let problems: Vec<String> =
                     broken.problems.iter().map(ToString::to_string).collect();
                 panic!("{}", problems.join("\n"))

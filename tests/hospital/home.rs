@@ -64,7 +64,7 @@ impl Home {
     /// The DAG's tables, to be asked.
     pub fn tables(&self) -> Tables {
         let folder = self.test.home().join("dags").join(&self.dag);
-        let version = load_folder(&folder, &Operators::all()).unwrap_or_else(|broken| {
+        let version = load_folder(&folder, &Operators::all(), None).unwrap_or_else(|broken| {
             let problems = broken.problems.iter().map(|problem| format!("{problem}\n"));
             panic!("{}", problems.collect::<String>())
         });

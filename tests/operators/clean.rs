@@ -174,7 +174,7 @@ fn problems(files: &[(&str, &str)]) -> Vec<String> {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, text).expect("a file");
     }
-    match load_folder(&folder, &Operators::all()) {
+    match load_folder(&folder, &Operators::all(), None) {
         Ok(_) => Vec::new(),
         Err(broken) => broken.problems.iter().map(ToString::to_string).collect(),
     }

@@ -60,7 +60,7 @@ impl Try<'_> {
         for (path, text) in self.files.iter().chain(&[("dag.yaml", dag)]) {
             std::fs::write(folder.join(path), text).expect("written");
         }
-        let version = load_folder(&folder, &Operators::all()).expect("a sound DAG");
+        let version = load_folder(&folder, &Operators::all(), None).expect("a sound DAG");
         let settings = self.database.settings();
         let records = Records::open(&settings, &version.dag.dag_id).expect("records");
         let records = match version.files.text("tables.sql") {

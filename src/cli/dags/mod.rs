@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use super::{App, Exit, Printer};
 use crate::base::{Error, Result, nearest};
-use crate::dag::{Catalog, Loaded, Unasked, Version, load};
+use crate::dag::{Catalog, Checked, Loaded, Unasked, Version, load};
 use crate::operators::Operators;
 
 /// List, check, show, pause and trigger DAGs
@@ -41,7 +41,12 @@ pub async fn dags(args: &Dags, app: &App, printer: &mut Printer) -> Result<Exit>
 
 /// Every DAG of the installation, sound or broken.
 pub fn load_all(app: &App) -> Result<Loaded> {
-    load(&app.settings.dags_dir(), &Operators::all())
+    let checked = Checked::new(app.settings.checked_dir());
+    load(
+        &app.settings.dags_dir(),
+        &Operators::all(),
+        checked.as_ref(),
+    )
 }
 
 /// The sound DAG called `dag_id`.
@@ -49,7 +54,8 @@ pub fn load_all(app: &App) -> Result<Loaded> {
 /// # Errors
 /// When there is none, with the nearest name; when it is broken, with what is wrong.
 pub fn load_one(app: &App, dag_id: &str) -> Result<Version> {
-    load_with(app, dag_id, &Operators::all())
+    let checked = Checked::new(app.settings.checked_dir());
+    load_with(app, dag_id, &Operators::all(), checked.as_ref())
 }
 
 /// The DAG called `dag_id`, whether or not its operators can do what it tells them: for looking at what is there.
@@ -57,15 +63,20 @@ pub fn load_one(app: &App, dag_id: &str) -> Result<Version> {
 /// # Errors
 /// When there is none, with the nearest name; when its `dag.yaml` is broken, with what is wrong.
 pub fn load_known(app: &App, dag_id: &str) -> Result<Version> {
-    load_with(app, dag_id, &Unasked(&Operators::all()))
+    load_with(app, dag_id, &Unasked(&Operators::all()), None)
 }
 
-fn load_with(app: &App, dag_id: &str, catalog: &dyn Catalog) -> Result<Version> {
+fn load_with(
+    app: &App,
+    dag_id: &str,
+    catalog: &dyn Catalog,
+    checked: Option<&Checked>,
+) -> Result<Version> {
     let folder = app.settings.dags_dir().join(dag_id);
     if dag_id.is_empty() || dag_id.contains(['/', '\\']) || !folder.is_dir() {
         return Err(no_such_dag(app, dag_id));
     }
-    crate::dag::load_folder(&folder, catalog).map_err(|broken| {
+    crate::dag::load_folder(&folder, catalog, checked).map_err(|broken| {
         let problems: Vec<String> = broken.problems.iter().map(ToString::to_string).collect();
         // each problem has its own hint
         Error::new(format!(

@@ -25,7 +25,7 @@ pub struct Validate {
 pub fn validate(args: &Validate, app: &App, printer: &mut Printer) -> Result<Exit> {
     let loaded = match &args.path {
         Some(path) => load_path(path)?,
-        None => load(&app.settings.dags_dir(), &Operators::all())?,
+        None => load(&app.settings.dags_dir(), &Operators::all(), None)?,
     };
     let problems: Vec<&Problem> = loaded
         .broken
@@ -65,10 +65,10 @@ fn load_path(path: &Path) -> Result<Loaded> {
         _ => &path,
     };
     if !folder.join("dag.yaml").is_file() {
-        return load(folder, &Operators::all());
+        return load(folder, &Operators::all(), None);
     }
     let mut loaded = Loaded::default();
-    match load_folder(folder, &Operators::all()) {
+    match load_folder(folder, &Operators::all(), None) {
         Ok(version) => loaded.dags.push(version),
         Err(broken) => loaded.broken.push(broken),
     }
