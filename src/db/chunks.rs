@@ -9,60 +9,69 @@ use super::{Rows, quote};
 use crate::base::{Error, Result};
 
 /// Parameters of a statement: more make it hardly faster, and each is kept by every prepared statement.
-const MAX_PARAMETERS: usize = 4_096;
+const MAX_PARAMETERS: usize = 2_048;
 
 /// A statement with its parameters.
 pub(super) type Statement = (Arc<str>, SqliteArguments);
 
 /// One statement's text, run on chunk after chunk of rows. Statements have room for a fixed number of rows, the last one for a power
 /// of two, so that prepared statements are found again; places that are left over are not bound and not read.
-pub(super) struct Chunks<'a> {
-    rows: &'a Rows<'a>,
-    sql: &'a str,
+#[derive(Debug)]
+pub(super) struct Chunks {
     most: usize,
     next: usize,
     /// The text for chunks of `most` rows, once it was needed.
     full: Option<Arc<str>>,
 }
 
-impl<'a> Chunks<'a> {
-    pub fn new(rows: &'a Rows<'a>, sql: &'a str) -> Self {
+impl Chunks {
+    pub fn new(rows: &Rows<'_>) -> Self {
         let width = rows.columns.len().max(1);
         let left = MAX_PARAMETERS.saturating_sub(1 + rows.constants.len());
         Self {
-            rows,
-            sql,
             most: (left / width).max(1),
             next: 0,
             full: None,
         }
     }
 
-    /// Rows of the next chunk; zero at the end.
-    fn size(&self) -> usize {
-        self.most.min(self.rows.len() - self.next)
+    /// The next chunk of `rows`, which must be those of [`Chunks::new`], with the statement `sql`; `None` at the end.
+    pub fn next(&mut self, rows: &Rows<'_>, sql: &str) -> Result<Option<Statement>> {
+        let size = self.size(rows);
+        if size == 0 {
+            return Ok(None);
+        }
+        let arguments = self.arguments(rows, size)?;
+        let text = self.text(rows, sql, size);
+        self.next += size;
+        Ok(Some((text, arguments)))
     }
 
-    fn text(&mut self, size: usize) -> Arc<str> {
+    /// Rows of the next chunk; zero at the end.
+    fn size(&self, rows: &Rows<'_>) -> usize {
+        self.most.min(rows.len() - self.next)
+    }
+
+    fn text(&mut self, rows: &Rows<'_>, sql: &str, size: usize) -> Arc<str> {
         let room = self.most.min(size.next_power_of_two());
-        let make = || Arc::from(self.sql.replace("{rows}", &values(self.rows, room)));
+        let make = || Arc::from(sql.replace("{rows}", &values(rows, room)));
         match room == self.most {
             true => Arc::clone(self.full.get_or_insert_with(make)),
             false => make(),
         }
     }
 
-    fn arguments(&self, size: usize) -> Result<SqliteArguments> {
+    fn arguments(&self, rows: &Rows<'_>, size: usize) -> Result<SqliteArguments> {
         let mut arguments = SqliteArguments::default();
-        let constants = self.rows.constants.len();
-        arguments.reserve(1 + constants + size * self.rows.columns.len(), 0);
+        let constants = rows.constants.len();
+        arguments.reserve(1 + constants + size * rows.columns.len(), 0);
         let add = |arguments: &mut SqliteArguments| {
             arguments.add(size as i64)?;
-            for (_, constant) in &self.rows.constants {
+            for (_, constant) in &rows.constants {
                 constant.add_to_sqlite(0, arguments)?;
             }
             for row in self.next..self.next + size {
-                for (_, cells) in &self.rows.columns {
+                for (_, cells) in &rows.columns {
                     cells.add_to_sqlite(row, arguments)?;
                 }
             }
@@ -71,21 +80,6 @@ impl<'a> Chunks<'a> {
         let added: Result<(), sqlx::error::BoxDynError> = add(&mut arguments);
         added.map_err(|_| Error::new("a value cannot be bound"))?;
         Ok(arguments)
-    }
-}
-
-impl Iterator for Chunks<'_> {
-    type Item = Result<Statement>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let size = self.size();
-        if size == 0 {
-            return None;
-        }
-        let arguments = self.arguments(size);
-        let text = self.text(size);
-        self.next += size;
-        Some(arguments.map(|arguments| (text, arguments)))
     }
 }
 
@@ -115,10 +109,10 @@ mod tests {
         let rows = names
             .iter()
             .fold(Rows::new(), |rows, name| rows.int(name, 0..count));
-        let mut chunks = Chunks::new(&rows, "{rows}");
+        let mut chunks = Chunks::new(&rows);
         std::iter::from_fn(|| {
-            let size = chunks.size();
-            let (text, _) = chunks.next()?.expect("bound");
+            let size = chunks.size(&rows);
+            let (text, _) = chunks.next(&rows, "{rows}").expect("bound")?;
             Some((size, (text.matches('?').count() - 1) / columns))
         })
         .collect()
@@ -126,13 +120,13 @@ mod tests {
 
     #[test]
     fn chunk_sizes_come_from_a_short_list() {
-        assert_eq!(sizes(4, 2_100), [(1023, 1023), (1023, 1023), (54, 64)]);
+        assert_eq!(sizes(4, 1_078), [(511, 511), (511, 511), (56, 64)]);
         assert_eq!(sizes(4, 0), []);
     }
 
     #[test]
     fn wide_rows_stay_below_the_limit() {
-        assert_eq!(sizes(1_000, 5), [(4, 4), (1, 1)]);
+        assert_eq!(sizes(1_000, 3), [(2, 2), (1, 1)]);
         assert_eq!(sizes(5_000, 2), [(1, 1), (1, 1)]);
     }
 }

@@ -5,7 +5,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, SqliteConnection};
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Statement};
 use super::column::{Cells, Text};
 use super::{Conn, quote};
 use crate::base::{Error, Result};
@@ -158,7 +158,7 @@ impl<'a> Rows<'a> {
         }
         match conn {
             Conn::Postgres(c) => self.execute_postgres(c, sql).await,
-            Conn::Sqlite(c) => self.execute_sqlite(c, sql).await,
+            Conn::Sqlite(c) => self.statements(sql)?.run(self, sql, c).await,
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Rows<'a> {
         Ok(match postgres {
             _ if self.is_empty() => Insertion::Nothing,
             true => Insertion::Postgres(sql.replace("{rows}", &self.unnest()), self.arrays()?),
-            false => Insertion::Sqlite(sql, self),
+            false => Insertion::Sqlite(self.statements(&sql)?, sql, self),
         })
     }
 
@@ -224,18 +224,10 @@ impl<'a> Rows<'a> {
             .await?)
     }
 
-    async fn execute_sqlite(&self, c: &mut SqliteConnection, sql: &str) -> Result<u64> {
-        let mut written = 0;
-        let mut chunks = Chunks::new(self, sql);
-        let mut next = chunks.next();
-        while let Some((sql, arguments)) = next.transpose()? {
-            let run = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *c);
-            // statements run on a thread of their own: meanwhile the next one is made
-            let (done, following) = futures::join!(run, async { chunks.next() });
-            written += done?.rows_affected();
-            next = following;
-        }
-        Ok(written)
+    fn statements(&self, sql: &str) -> Result<Statements> {
+        let mut chunks = Chunks::new(self);
+        let first = chunks.next(self, sql)?;
+        Ok(Statements { first, chunks })
     }
 
     async fn fetch_sqlite<T: FromAnyRow>(
@@ -244,8 +236,8 @@ impl<'a> Rows<'a> {
         sql: &str,
     ) -> Result<Vec<T>> {
         let mut found = Vec::new();
-        for statement in Chunks::new(self, sql) {
-            let (sql, arguments) = statement?;
+        let mut chunks = Chunks::new(self);
+        while let Some((sql, arguments)) = chunks.next(self, sql)? {
             let query = sqlx::query_as_with(AssertSqlSafe(sql), arguments);
             found.extend(query.fetch_all(&mut *c).await?);
         }
@@ -296,8 +288,30 @@ pub enum Insertion<'a> {
     Nothing,
     /// With its arguments encoded.
     Postgres(String, PgArguments),
-    /// Arguments follow chunk by chunk.
-    Sqlite(String, Rows<'a>),
+    /// With the arguments of the first chunk; the others follow.
+    Sqlite(Statements, String, Rows<'a>),
+}
+
+/// What SQLite is to run for some rows, the first of it ready.
+#[derive(Debug)]
+pub struct Statements {
+    first: Option<Statement>,
+    chunks: Chunks,
+}
+
+impl Statements {
+    async fn run(mut self, rows: &Rows<'_>, sql: &str, c: &mut SqliteConnection) -> Result<u64> {
+        let mut written = 0;
+        let mut next = self.first;
+        while let Some((text, arguments)) = next {
+            let run = sqlx::query_with(AssertSqlSafe(text), arguments).execute(&mut *c);
+            // statements run on a thread of their own: meanwhile the next one is made
+            let (done, following) = futures::join!(run, async { self.chunks.next(rows, sql) });
+            written += done?.rows_affected();
+            next = following?;
+        }
+        Ok(written)
+    }
 }
 
 impl Insertion<'_> {
@@ -312,7 +326,9 @@ impl Insertion<'_> {
                 let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
                 Ok(query.execute(c).await?.rows_affected())
             }
-            (Self::Sqlite(sql, rows), Conn::Sqlite(c)) => rows.execute_sqlite(c, &sql).await,
+            (Self::Sqlite(statements, sql, rows), Conn::Sqlite(c)) => {
+                statements.run(&rows, &sql, c).await
+            }
             _ => Err(Error::new("a statement was made for another database")),
         }
     }

@@ -17,13 +17,14 @@ pub(super) struct Existing {
     pub batch: Option<i64>,
 }
 
-/// The rows of `table` whose columns `key` equal one of `keys`, by [`record_id`], with the columns `columns`.
-pub(super) async fn existing<'a>(
+/// The rows of `table` whose columns `key` equal one of `keys`, which are as [`keys_json`] gives them, by [`record_id`], with the columns
+/// `columns`.
+pub(super) async fn existing(
     conn: Conn<'_>,
     table: &Table,
     key: &[&TableColumn],
     columns: &[&TableColumn],
-    keys: impl Iterator<Item = &'a [Cell]>,
+    keys: &str,
 ) -> Result<HashMap<Arc<str>, Existing>> {
     let names = key
         .iter()
@@ -34,7 +35,7 @@ pub(super) async fn existing<'a>(
     let mut types: Vec<CellType> = key.iter().chain(columns).map(|c| c.cell_type).collect();
     types.extend([CellType::Text, CellType::Integer]);
     let sql = select(conn.is_postgres(), &table.name, key, &list);
-    let rows = fetch(conn, &sql, &keys_json(keys), &types).await?;
+    let rows = fetch(conn, &sql, keys, &types).await?;
     Ok(rows
         .into_iter()
         .map(|mut cells| {

@@ -1,5 +1,7 @@
 //! A row as JSON text, for the row audit.
 
+use std::fmt::{Display, Write};
+
 use crate::base::{Cell, TableColumn};
 
 /// Adds the cells to `json` as one object, in the order given.
@@ -16,10 +18,23 @@ pub(super) fn row_json<'a>(
         json.push(':');
         match cell {
             Cell::Text(text) => push_text(json, text),
+            Cell::Null => json.push_str("null"),
+            Cell::Integer(number) => push_shown(json, number),
+            Cell::Boolean(value) => push_shown(json, value),
+            Cell::Date(date) => {
+                json.push('"');
+                push_shown(json, date);
+                json.push('"');
+            }
             cell => json.push_str(&cell.to_json().to_string()),
         }
     }
     json.push('}');
+}
+
+fn push_shown(json: &mut String, value: impl Display) {
+    // a string takes all that is written to it
+    let _ = write!(json, "{value}");
 }
 
 /// Adds `text` with quotes. Most texts need no escape; to see that takes a fraction of looking for each.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::batch::Batch;
-use super::cells::column;
+use super::cells::{column, keys_json};
 use super::lookup::{self, Existing};
 use super::merge::{Fate, Merge, TableRows, Winner, merge, winners};
 use crate::base::{Counts, Result, TableColumn};
@@ -65,10 +65,18 @@ pub(super) struct Writing<'w, 'r> {
     pub at: DateTime<Utc>,
 }
 
-/// What a table has of the keys of a batch.
-struct Found {
+/// The rows of a batch for one table, one for each key.
+struct Sought<'w, 'r> {
+    rows: &'w TableRows<'r>,
     winners: Vec<Winner>,
     losers: usize,
+    /// Their keys, as they are looked up.
+    keys: String,
+}
+
+/// What a table has of those keys.
+struct Found<'w, 'r> {
+    sought: Sought<'w, 'r>,
     existing: HashMap<Arc<str>, Existing>,
 }
 
@@ -83,55 +91,59 @@ struct Decided<'w, 'r> {
 impl<'w, 'r> Writing<'w, 'r> {
     /// Holds the rows of records that can go on against their tables, and writes what differs; one result for each table.
     ///
-    /// What is to be written to one table is made out while the database still writes the one before.
+    /// What is to be written to one table, and what is to be looked up for the next, is made out while the database still writes the one
+    /// before.
     pub async fn write(&self, mut conn: Conn<'_>) -> Result<Vec<TableResult<'r>>> {
-        let tables = &self.batch.tables;
-        let mut results = Vec::with_capacity(tables.len());
         let postgres = conn.is_postgres();
+        let mut tables = self.batch.tables.iter();
+        let mut seek = || tables.next().map(|rows| self.seek(rows));
+        let mut results = Vec::with_capacity(self.batch.tables.len());
+        let mut sought = seek();
         let mut ready = None;
-        for (place, rows) in tables.iter().enumerate() {
-            let decided = match ready.take() {
-                Some(decided) => decided,
-                None => self.decide(rows, self.find(conn.again(), rows).await?, postgres)?,
+        loop {
+            let this = match (ready.take(), sought.take()) {
+                (Some(ready), next) => {
+                    sought = next;
+                    ready
+                }
+                (None, Some(first)) => {
+                    let found = find(conn.again(), first).await?;
+                    sought = seek();
+                    self.decide(found, postgres)?
+                }
+                (None, None) => return Ok(results),
             };
             // one table twice: the second time it must be read after it was written
-            let next = tables.get(place + 1);
-            let next = next.filter(|next| next.table.name != rows.table.name);
-            let found = match next {
-                Some(next) => Some((next, self.find(conn.again(), next).await?)),
+            let is_free = |next: &mut Sought<'_, '_>| next.rows.table.name != this.rows.table.name;
+            let found = match sought.take_if(is_free) {
+                Some(next) => Some(find(conn.again(), next).await?),
                 None => None,
             };
-            let (result, following) = futures::join!(self.store(conn.again(), decided), async {
-                found
-                    .map(|(rows, found)| self.decide(rows, found, postgres))
-                    .transpose()
+            let (result, following) = futures::join!(store(conn.again(), this), async {
+                if sought.is_none() {
+                    sought = seek();
+                }
+                let decide = |found| self.decide(found, postgres);
+                found.map(decide).transpose()
             });
             results.push(result?);
             ready = following?;
         }
-        Ok(results)
     }
 
-    async fn find(&self, conn: Conn<'_>, rows: &TableRows<'r>) -> Result<Found> {
+    fn seek(&self, rows: &'w TableRows<'r>) -> Sought<'w, 'r> {
         let (winners, losers) = winners(rows, self.live);
-        let key: Vec<&TableColumn> = rows.columns[..rows.keys].iter().collect();
-        let others: Vec<&TableColumn> = rows.columns[rows.keys..].iter().collect();
-        let keys = winners.iter().map(|winner| rows.key(winner.row));
-        let existing = lookup::existing(conn, rows.table, &key, &others, keys).await?;
-        Ok(Found {
+        Sought {
+            keys: keys_json(winners.iter().map(|winner| rows.key(winner.row))),
+            rows,
             winners,
             losers: losers.len(),
-            existing,
-        })
+        }
     }
 
-    fn decide(
-        &self,
-        rows: &'w TableRows<'r>,
-        found: Found,
-        postgres: bool,
-    ) -> Result<Decided<'w, 'r>> {
-        let merge = merge(rows, &found.winners, &found.existing);
+    fn decide(&self, found: Found<'w, 'r>, postgres: bool) -> Result<Decided<'w, 'r>> {
+        let rows = found.sought.rows;
+        let merge = merge(rows, &found.sought.winners, &found.existing);
         let written_by = |winner: &Winner| found.existing.get(&winner.id)?.batch;
         let new = self.values(rows, &merge.inserted);
         Ok(Decided {
@@ -139,26 +151,11 @@ impl<'w, 'r> Writing<'w, 'r> {
             new: new.insertion(&rows.table.name, postgres)?,
             changed: self.values(rows, &merge.updated),
             result: TableResult {
-                written_by: found.winners.iter().map(written_by).collect(),
-                losers: found.losers as u64,
+                written_by: found.sought.winners.iter().map(written_by).collect(),
+                losers: found.sought.losers as u64,
                 merge,
             },
         })
-    }
-
-    async fn store(&self, mut conn: Conn<'_>, decided: Decided<'w, 'r>) -> Result<TableResult<'r>> {
-        let Decided {
-            rows,
-            result,
-            new,
-            changed,
-        } = decided;
-        new.run(conn.again()).await?;
-        if !changed.is_empty() {
-            changed.execute(conn.again(), &upsert_sql(rows)).await?;
-        }
-        advance_versions(conn, rows, &result.merge.newer).await?;
-        Ok(result)
     }
 
     /// The rows `chosen`, with the columns that Galen keeps.
@@ -180,6 +177,29 @@ impl<'w, 'r> Writing<'w, 'r> {
         }
         values.folded()
     }
+}
+
+async fn find<'w, 'r>(conn: Conn<'_>, sought: Sought<'w, 'r>) -> Result<Found<'w, 'r>> {
+    let rows = sought.rows;
+    let key: Vec<&TableColumn> = rows.columns[..rows.keys].iter().collect();
+    let others: Vec<&TableColumn> = rows.columns[rows.keys..].iter().collect();
+    let existing = lookup::existing(conn, rows.table, &key, &others, &sought.keys).await?;
+    Ok(Found { sought, existing })
+}
+
+async fn store<'r>(mut conn: Conn<'_>, decided: Decided<'_, 'r>) -> Result<TableResult<'r>> {
+    let Decided {
+        rows,
+        result,
+        new,
+        changed,
+    } = decided;
+    new.run(conn.again()).await?;
+    if !changed.is_empty() {
+        changed.execute(conn.again(), &upsert_sql(rows)).await?;
+    }
+    advance_versions(conn, rows, &result.merge.newer).await?;
+    Ok(result)
 }
 
 /// The columns that hold when a row was written, where the table has them and no other value is given.

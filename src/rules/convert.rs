@@ -1,6 +1,8 @@
 //! From the columns of a batch to typed cells, and from text to dates and numbers. What does not fit is
 //! reported, never silently null.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use polars::prelude::*;
 
@@ -26,7 +28,7 @@ pub fn cells(column: &Column, to: CellType) -> Result<Converted> {
     };
     match (column.dtype(), to) {
         (DataType::Null, _) => converted.cells = vec![Cell::Null; column.len()],
-        (_, CellType::Text) => converted.fill(as_text(column)?.iter(), text),
+        (_, CellType::Text) => converted.fill_text(&as_text(column)?),
         (DataType::String, CellType::Integer) => {
             converted.parse_text(column, |t| integer(t).map(Cell::Integer))?
         }
@@ -85,10 +87,10 @@ impl Converted {
     fn fill<T>(
         &mut self,
         values: impl Iterator<Item = Option<T>>,
-        to_cell: impl Fn(T) -> Option<Cell>,
+        mut to_cell: impl FnMut(T) -> Option<Cell>,
     ) {
         for (row, value) in values.enumerate() {
-            let cell = match value.map(&to_cell) {
+            let cell = match value.map(&mut to_cell) {
                 Some(Some(cell)) => cell,
                 Some(None) => {
                     self.failed.push(row);
@@ -98,6 +100,17 @@ impl Converted {
             };
             self.cells.push(cell);
         }
+    }
+
+    /// What a column says again and again, row after row, is kept once.
+    fn fill_text(&mut self, texts: &StringChunked) {
+        let mut last: Option<Arc<str>> = None;
+        self.fill(texts.iter(), |value| {
+            if last.as_deref() != Some(value) {
+                last = text(value);
+            }
+            last.clone().map(Cell::Text)
+        });
     }
 
     fn parse_text(
@@ -116,8 +129,8 @@ fn unexpected(error: PolarsError) -> Error {
 }
 
 /// Text as a database can keep it: PostgreSQL has no place for NUL.
-fn text(value: &str) -> Option<Cell> {
-    (!value.as_bytes().contains(&0)).then(|| Cell::Text(value.into()))
+fn text(value: &str) -> Option<Arc<str>> {
+    (!value.as_bytes().contains(&0)).then(|| value.into())
 }
 
 /// A whole number, also one written as `1929.0`.

@@ -121,7 +121,12 @@ fn compute(
         return Ok(Vec::new());
     }
     // the frame's columns ride along in none of the results; one of them only lends its height
-    let result = frame.clone().lazy().select(query).collect();
+    // a chunk is small: what an optimizer or a second thread could save is less than what asking them costs
+    let lazy = frame
+        .clone()
+        .lazy()
+        .with_optimizations(OptFlags::schema_only());
+    let result = lazy.select_seq(query).collect();
     let result = result.map_err(|error| failed(frame, expressions, &error))?;
     Ok(result
         .columns()

@@ -103,9 +103,13 @@ impl Result {
 
 fn surveyed(key: &'static str, chunks: &[DataFrame]) -> Cleaning {
     let mut cleaning = cleaning(key);
+    let mut survey = cleaning.nothing_shown();
     for chunk in chunks {
-        cleaning.survey(chunk).expect("survey");
+        let mut shown = cleaning.nothing_shown();
+        cleaning.survey(chunk, &mut shown).expect("survey");
+        survey.add(&cleaning, &shown).expect("survey");
     }
+    cleaning.rely_on(survey);
     cleaning
 }
 

@@ -84,7 +84,9 @@ pub fn clean(rules: Rules<'_>, columns: &[(&str, &[&str])]) -> (Cleaning, Cleane
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut cleaning = rules.compile(&names).expect("compiles");
     let chunk = chunk(columns);
-    cleaning.survey(&chunk).expect("survey");
+    let mut survey = cleaning.nothing_shown();
+    cleaning.survey(&chunk, &mut survey).expect("survey");
+    cleaning.rely_on(survey);
     let mut seen = Seen::default();
     let cleaned = cleaning
         .apply(&chunk, &Known::default(), &mut seen)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::prepared::Prepared;
 use super::source::Source;
 use super::{convert, next};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::lake::Batches;
 use crate::operators::blocking::side_by_side;
-use crate::rules::tables::Repeats;
+use crate::rules::tables::{Repeats, Survey};
 
 /// Takes evidence for values that can be read in several ways, and then which keys come again.
 pub(super) async fn survey(
@@ -16,14 +16,7 @@ pub(super) async fn survey(
     source: &Source<'_>,
 ) -> Result<(Arc<Prepared>, Option<Repeats>)> {
     if prepared.cleaning.needs_survey() {
-        let names: Vec<String> = prepared.columns().map(str::to_owned).collect();
-        let sql = prepared.select_texts(source.table, &names);
-        for mut chunks in source.parts(&sql).await? {
-            while let Some(chunk) = next(&mut chunks).await? {
-                let frame = convert::frame(&chunk, prepared.columns())?;
-                prepared.cleaning.survey(&frame)?;
-            }
-        }
+        prepared = relying_on_records(prepared, source).await?;
     }
     let prepared = Arc::new(prepared);
     let repeats = match prepared.cleaning.has_identities() {
@@ -31,6 +24,38 @@ pub(super) async fn survey(
         false => None,
     };
     Ok((prepared, repeats))
+}
+
+async fn relying_on_records(prepared: Prepared, source: &Source<'_>) -> Result<Prepared> {
+    let names = Arc::new(prepared.cleaning.survey_columns());
+    let sql = prepared.select_texts(source.table, &names);
+    let parts = source.parts(&sql).await?;
+    let shared = Arc::new(prepared);
+    let parts = parts
+        .into_iter()
+        .map(|chunks| shown(Arc::clone(&shared), Arc::clone(&names), chunks));
+    let mut all = shared.cleaning.nothing_shown();
+    for shown in side_by_side(parts).await? {
+        all.add(&shared.cleaning, &shown)?;
+    }
+    let mut prepared =
+        Arc::into_inner(shared).ok_or_else(|| Error::new("a survey is still going on"))?;
+    prepared.cleaning.rely_on(all);
+    Ok(prepared)
+}
+
+/// What `chunks` show.
+async fn shown(
+    prepared: Arc<Prepared>,
+    names: Arc<Vec<String>>,
+    mut chunks: Batches,
+) -> Result<Survey> {
+    let mut survey = prepared.cleaning.nothing_shown();
+    while let Some(chunk) = next(&mut chunks).await? {
+        let frame = convert::frame(&chunk, names.iter().map(String::as_str))?;
+        prepared.cleaning.survey(&frame, &mut survey)?;
+    }
+    Ok(survey)
 }
 
 async fn repeats(prepared: &Arc<Prepared>, source: &Source<'_>) -> Result<Repeats> {

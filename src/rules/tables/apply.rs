@@ -5,7 +5,6 @@ use polars::prelude::*;
 use super::cast::Values;
 use super::cell::Done;
 use super::cleaning::{Cleaning, ColumnPlan};
-use super::cleansing::Cleanse;
 use super::dates::Evidence;
 use super::fates::Fate;
 use super::judge::{Failure, Judging};
@@ -42,54 +41,6 @@ pub struct Rejected {
 }
 
 impl Cleaning {
-    /// Whether records must be looked at before they are cleaned, since values that can be read in several ways need evidence.
-    pub fn needs_survey(&self) -> bool {
-        !self.evidence.is_empty()
-    }
-
-    /// Takes evidence from a chunk. All chunks of a table must have been surveyed before the first is cleaned, or the result depends on
-    /// where chunks are cut; records of earlier runs too, if it shall not depend on when they came.
-    ///
-    /// # Errors
-    /// When a column is missing, or evidence would grow without bound.
-    pub fn survey(&mut self, chunk: &DataFrame) -> Result<()> {
-        let mut evidence = std::mem::take(&mut self.evidence);
-        let result = self.witness(chunk, &mut evidence);
-        self.evidence = evidence;
-        result
-    }
-
-    fn witness(&self, chunk: &DataFrame, evidence: &mut [Evidence]) -> Result<()> {
-        for (name, plan) in self.columns.iter().zip(&self.plans) {
-            for (number, step) in plan.steps.iter().enumerate() {
-                let (Some(index), Cleanse::Dates(formats)) = (step.evidence, &step.what) else {
-                    continue;
-                };
-                let texts = as_text(column(chunk, name)?)?;
-                let groups = self.groups(chunk, plan)?;
-                let mut groups = groups.iter().flat_map(|groups| groups.iter());
-                let mut scratch = String::new();
-                for text in texts.iter() {
-                    let group = groups.next().flatten().unwrap_or_default().trim();
-                    let Some(text) = text else { continue };
-                    scratch.clear();
-                    scratch.push_str(text);
-                    let kept = plan.steps[..number].iter().all(|before| {
-                        let none = &Evidence::default();
-                        let done = before
-                            .what
-                            .apply(&mut scratch, self.compatibility, group, none);
-                        done == Done::Kept
-                    });
-                    if kept {
-                        formats.witness(scratch.trim(), group, &mut evidence[index])?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Cleanses, standardizes and judges a chunk of records. It has the table's columns in any order, as text, and perhaps others, which go
     /// along untouched. `seen` carries what is to be known of the chunks before. The result does not depend on where chunks are cut.
     /// To be called from a thread that may block: polars does not run on those of an async runtime.
@@ -191,7 +142,11 @@ impl Cleaning {
     }
 
     /// The column that tells apart the groups of a plan's values, if it needs one.
-    fn groups(&self, chunk: &DataFrame, plan: &ColumnPlan) -> Result<Option<StringChunked>> {
+    pub(super) fn groups(
+        &self,
+        chunk: &DataFrame,
+        plan: &ColumnPlan,
+    ) -> Result<Option<StringChunked>> {
         let by = plan.steps.iter().find_map(|step| step.by.as_deref());
         by.map(|by| as_text(column(chunk, by)?)).transpose()
     }

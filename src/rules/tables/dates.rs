@@ -113,6 +113,26 @@ impl DateFormats {
             counts[number] += 1;
             return Ok(());
         }
+        let mut counts = vec![0; self.patterns.len()];
+        counts[number] = 1;
+        self.first_of(group, counts, evidence)
+    }
+
+    /// Adds to `evidence` what `other` has.
+    ///
+    /// # Errors
+    /// When there are too many groups.
+    pub fn join(&self, evidence: &mut Evidence, other: &Evidence) -> Result<()> {
+        for (group, others) in &other.groups {
+            match evidence.groups.get_mut(group) {
+                Some(counts) => counts.iter_mut().zip(others).for_each(|(n, m)| *n += m),
+                None => self.first_of(group, others.clone(), evidence)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn first_of(&self, group: &str, counts: Vec<u64>, evidence: &mut Evidence) -> Result<()> {
         if evidence.groups.len() == MOST_GROUPS {
             let by = self.by.as_deref().unwrap_or_default();
             return Err(Error::new(format!(
@@ -120,8 +140,6 @@ impl DateFormats {
             ))
             .hint("`by` names a column with a value for each way of writing dates, as a site"));
         }
-        let mut counts = vec![0; self.patterns.len()];
-        counts[number] = 1;
         evidence.groups.insert(group.to_owned(), counts);
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! Does not belong here: where chunks come from, where passed and rejected records go, queries over whole tables.
 //!
 //! [`RuleTables::load`] reads a folder. [`Cleaning::compile`] fits what it says about a table to the table's columns. When it
-//! [`needs_survey`](Cleaning::needs_survey), all chunks go through [`Cleaning::survey`] first. Then each goes through [`Cleaning::apply`], with the keys of the
+//! [`needs_survey`](Cleaning::needs_survey), all chunks go through [`Cleaning::survey`] first, in any order. Then each goes through [`Cleaning::apply`], with the keys of the
 //! tables that it [refers to](Cleaning::parents) in [`Known`], and with [`Seen`], which carries what the chunks before have shown. Where
 //! records [name themselves](Cleaning::has_identities), it is enough to do so with those that [come again](Cleaning::again), in their order;
 //! the others go through [`Cleaning::apply_alone`] in any.
@@ -46,6 +46,7 @@ mod severity;
 mod sheet;
 mod sources;
 mod status;
+mod survey;
 
 pub use apply::{Cleaned, Rejected};
 pub use cleaning::{Cleaning, Query};
@@ -63,3 +64,4 @@ pub use seen::{Counts, Seen};
 pub use severity::{Severity, Threshold};
 pub use sources::{Source, SourceFormat};
 pub use status::{RuleOutcome, Status};
+pub use survey::Survey;
