@@ -52,6 +52,9 @@ pub(super) fn push_text(json: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+    use serde_json::Value;
+
     use super::*;
     use crate::base::CellType;
 
@@ -78,14 +81,22 @@ mod tests {
             nullable: true,
             has_default: false,
         };
-        let columns = [column("a"), column("b"), column("c")];
+        let columns = ["a", "b", "c", "d", "e", "f"].map(column);
         let cells = [
             Cell::Float(0.5),
             Cell::Text("x".into()),
             Cell::Boolean(true),
+            Cell::Integer(i64::MIN),
+            Cell::Date(NaiveDate::from_ymd_opt(2016, 1, 2).expect("date")),
+            Cell::Null,
         ];
         let mut json = String::new();
         row_json(&mut json, columns.iter().zip(&cells));
-        assert_eq!(json, r#"{"a":0.5,"b":"x","c":true}"#);
+        let object: serde_json::Map<String, Value> = columns
+            .iter()
+            .zip(&cells)
+            .map(|(column, cell)| (column.name.clone(), cell.to_json()))
+            .collect();
+        assert_eq!(json, Value::from(object).to_string());
     }
 }

@@ -217,6 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn what_parts_of_a_table_show_is_joined() {
+        let formats = formats("dd/MM/yyyy|MM/dd/yyyy;by=site");
+        let shown = |values: &[(&str, &str)]| {
+            let mut evidence = Evidence::default();
+            for (text, group) in values {
+                let taken = formats.witness(text, group, &mut evidence);
+                taken.expect("witness");
+            }
+            evidence
+        };
+        let mut all = shown(&[("13/04/2025", "north"), ("13/04/2025", "east")]);
+        let other = shown(&[("04/13/2025", "south"), ("04/13/2025", "east")]);
+        formats.join(&mut all, &other).expect("joined");
+        let read = |group| said(&formats.read("03/04/2025", group, &all));
+        assert_eq!(read("north"), "2025-04-03");
+        assert_eq!(read("south"), "2025-03-04");
+        assert_eq!(read("east"), "Ambiguous");
+    }
+
+    #[test]
     fn mistakes_are_errors() {
         for text in [
             "yyyy-MM-dd",
