@@ -1,6 +1,6 @@
 //! Galen's own tables in a records database.
 
-use super::declared::existing_columns;
+use super::fitting::existing_columns;
 use crate::base::Result;
 use crate::db::Conn;
 

@@ -5,16 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
-use crate::base::{CellType, Error, ForeignKey, Result, Schema, Table, TableColumn, sha256};
-use crate::db::{Conn, quote};
-use crate::on_conn;
-
-/// Columns that Galen adds to each declared table: the staging row and the batch that last wrote a row, and the version that decided.
-const ADDED: [(&str, &str); 3] = [
-    ("_row_id", "BIGINT"),
-    ("_batch_id", "BIGINT"),
-    ("_version", "TEXT"),
-];
+use crate::base::{CellType, Error, ForeignKey, Result, Schema, Table, TableColumn};
 
 /// With a type name, NOT NULL, default and place in the key.
 const COLUMNS: &str = "
@@ -29,7 +20,7 @@ const FOREIGN_KEYS: &str = "
 /// The tables that `sql` creates. Runs it on a database in memory and touches no other; blocks for some milliseconds.
 ///
 /// # Errors
-/// When the SQL does not run, or a column has a type that is not the same on both databases.
+/// When the SQL does not run, or not again over what it made, or a column has a type that is not the same on both databases.
 pub fn schema_from_sql(sql: &str) -> Result<Schema> {
     let sql = sql.to_owned();
     // a runtime of its own on a thread of its own, so that it works inside and outside of one
@@ -48,10 +39,18 @@ pub fn schema_from_sql(sql: &str) -> Result<Schema> {
 async fn in_memory(sql: &str) -> Result<Schema> {
     let options = SqliteConnectOptions::new().in_memory(true);
     let mut conn = options.disable_statement_logging().connect().await?;
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut conn)
-        .await
-        .map_err(|error| Error::new("the tables' SQL does not run").because(error))?;
+    let run = async |conn: &mut SqliteConnection| {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await;
+        done.map(drop)
+    };
+    let first = run(&mut conn).await;
+    first.map_err(|error| Error::new("the tables' SQL does not run").because(error))?;
+    let second = run(&mut conn).await;
+    second.map_err(|error| {
+        Error::new("the tables' SQL does not run a second time, as it does whenever it is edited")
+            .because(error)
+            .hint("write `CREATE TABLE IF NOT EXISTS`, and so with every statement")
+    })?;
     let mut tables = columns(&mut conn).await?;
     foreign_keys(&mut conn, &mut tables).await?;
     let mut schema = Schema::default();
@@ -131,67 +130,30 @@ async fn foreign_keys(
     Ok(())
 }
 
-fn cell_type(declared: &str) -> Option<CellType> {
-    Some(match declared.to_ascii_uppercase().as_str() {
-        "TEXT" => CellType::Text,
-        "BIGINT" => CellType::Integer,
-        "DOUBLE PRECISION" => CellType::Float,
-        "BOOLEAN" => CellType::Boolean,
-        "DATE" => CellType::Date,
-        "TIMESTAMPTZ" => CellType::Timestamp,
-        _ => return None,
-    })
+/// How a column of this type is declared on both databases.
+pub(super) const fn sql_type(cell_type: CellType) -> &'static str {
+    match cell_type {
+        CellType::Text => "TEXT",
+        CellType::Integer => "BIGINT",
+        CellType::Float => "DOUBLE PRECISION",
+        CellType::Boolean => "BOOLEAN",
+        CellType::Date => "DATE",
+        CellType::Timestamp => "TIMESTAMPTZ",
+    }
 }
 
-/// Creates the tables of `sql` unless this very text was applied before.
-pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Result<()> {
-    const FIND: &str = "SELECT digest FROM _declared WHERE digest = $1";
-    const NOTE: &str = "INSERT INTO _declared (digest) VALUES ($1)";
-    let digest = sha256(sql).to_string();
-    let known: Option<String> = on_conn!(conn.again(), c => {
-        sqlx::query_scalar(FIND).bind(&digest).fetch_optional(&mut *c).await
-    })?;
-    if known.is_some() {
-        return Ok(());
-    }
-    conn.again().run_script(sql).await?;
-    for table in schema.tables() {
-        complete(conn.again(), table).await?;
-    }
-    on_conn!(conn, c => sqlx::query(NOTE).bind(&digest).execute(&mut *c).await.map(drop))?;
-    Ok(())
-}
-
-/// Adds Galen's columns to `table`, and checks that it has the declared ones: `CREATE TABLE IF NOT EXISTS` leaves an older form as it is.
-async fn complete(mut conn: Conn<'_>, table: &Table) -> Result<()> {
-    let name = &table.name;
-    let existing = existing_columns(conn.again(), name).await?;
-    let missing = table
-        .columns
-        .iter()
-        .find(|column| !existing.contains(&column.name));
-    if let Some(TableColumn { name: column, .. }) = missing {
-        return Err(Error::new(format!("column `{column}` of table `{name}` is declared and not in the database"))
-            .hint(format!("put `ALTER TABLE {name} ADD COLUMN {column} …` into a `sql` task that runs once, or start a new database")));
-    }
-    for (column, sql_type) in ADDED {
-        if !existing.iter().any(|existing| existing == column) {
-            let sql = format!("ALTER TABLE {} ADD COLUMN {column} {sql_type}", quote(name));
-            conn.again().run_script(&sql).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Names of the columns of `table` in table order; none when there is no such table.
-pub(super) async fn existing_columns(conn: Conn<'_>, table: &str) -> Result<Vec<String>> {
-    const SQLITE: &str = "SELECT name FROM pragma_table_info($1) ORDER BY cid";
-    const POSTGRES: &str = "SELECT attname::text FROM pg_attribute
-        WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
-    let sql = if conn.is_postgres() { POSTGRES } else { SQLITE };
-    Ok(
-        on_conn!(conn, c => sqlx::query_scalar(AssertSqlSafe(sql)).bind(table).fetch_all(&mut *c).await)?,
-    )
+/// The type that a column declared as `declared` has; `None` for one that is not the same on both databases.
+pub(super) fn cell_type(declared: &str) -> Option<CellType> {
+    let types = [
+        CellType::Text,
+        CellType::Integer,
+        CellType::Float,
+        CellType::Boolean,
+        CellType::Date,
+        CellType::Timestamp,
+    ];
+    let is_meant = |cell_type: &CellType| sql_type(*cell_type).eq_ignore_ascii_case(declared);
+    types.into_iter().find(is_meant)
 }
 
 #[cfg(test)]
@@ -199,8 +161,8 @@ mod tests {
     use super::*;
 
     const SQL: &str = "
-        CREATE TABLE people (person_id TEXT PRIMARY KEY, born BIGINT);
-        CREATE TABLE visits (
+        CREATE TABLE IF NOT EXISTS people (person_id TEXT PRIMARY KEY, born BIGINT);
+        CREATE TABLE IF NOT EXISTS visits (
             person_id TEXT NOT NULL REFERENCES people,
             n BIGINT,
             day DATE NOT NULL DEFAULT '2020-01-01',
@@ -231,8 +193,16 @@ mod tests {
 
     #[test]
     fn refuses_types_that_differ_between_databases() {
-        let error = schema_from_sql("CREATE TABLE t (a REAL)").expect_err("type");
+        let error = schema_from_sql("CREATE TABLE IF NOT EXISTS t (a REAL)").expect_err("type");
         assert!(error.to_string().contains("`REAL`"), "{error}");
         assert!(schema_from_sql("CREATE TABEL t (a TEXT)").is_err());
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_edited_later() {
+        let error = schema_from_sql("CREATE TABLE t (a TEXT)").expect_err("once only");
+        let message = format!("{error:?}");
+        assert!(message.contains("second time"), "{message}");
+        assert!(message.contains("CREATE TABLE IF NOT EXISTS"), "{message}");
     }
 }

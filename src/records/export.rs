@@ -25,7 +25,7 @@ impl Records {
         out: &mut (dyn Write + Send),
     ) -> Result<u64> {
         let mut read = self.read().await?;
-        let kinds = kinds(read.conn()?, self.schema().await?.as_ref(), table).await?;
+        let kinds = kinds(read.conn()?, self.declared().await?.as_ref(), table).await?;
         let kinds = match kinds {
             Some(kinds) => kinds,
             None => return Err(self.unknown_table(table).await?),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{Archive, bookkeeping, declared};
-use crate::base::{DagId, Result, Schema};
+use super::{Archive, bookkeeping, declared, fitting};
+use crate::base::{DagId, Error, Result, Schema};
 use crate::config::Settings;
 use crate::db::{Conn, Database, ReadConn, Tx};
 
@@ -19,6 +19,7 @@ pub struct Records {
     prepared: Arc<OnceCell<()>>,
     tables: Option<Arc<str>>,
     declared: Arc<OnceCell<Arc<Schema>>>,
+    applied: Arc<OnceCell<()>>,
 }
 
 impl Records {
@@ -34,6 +35,7 @@ impl Records {
             prepared: Arc::default(),
             tables: None,
             declared: Arc::default(),
+            applied: Arc::default(),
         })
     }
 
@@ -47,26 +49,48 @@ impl Records {
         Self {
             tables: Some(sql),
             declared: Arc::default(),
+            applied: Arc::default(),
             ..self.clone()
         }
     }
 
-    /// The declared tables.
+    /// The declared tables, which the database may have in an older form: for those who only read.
     ///
     /// # Errors
-    /// When their SQL does not run, or the database has an older form of them.
+    /// When their SQL does not run.
+    pub async fn declared(&self) -> Result<Arc<Schema>> {
+        let sql = self.tables.as_deref().unwrap_or_default();
+        let read = async || declared::schema_from_sql(sql).map(Arc::new);
+        Ok(Arc::clone(self.declared.get_or_try_init(read).await?))
+    }
+
+    /// The declared tables, as the database has them.
+    ///
+    /// # Errors
+    /// When their SQL does not run, or the database has an older form of them that cannot be changed into theirs.
     pub async fn schema(&self) -> Result<Arc<Schema>> {
+        match self.apply().await? {
+            Some(misfit) => Err(misfit),
+            None => self.declared().await,
+        }
+    }
+
+    /// Makes the database have the declared tables, and returns what keeps it from that.
+    async fn apply(&self) -> Result<Option<Error>> {
+        if self.applied.initialized() {
+            return Ok(None);
+        }
+        let schema = self.declared().await?;
         self.prepare().await?;
         let sql = self.tables.as_deref().unwrap_or_default();
-        let declare = async || -> Result<Arc<Schema>> {
-            let schema = declared::schema_from_sql(sql)?;
-            let mut tx = self.database.begin().await?;
-            lock(tx.conn()?).await?;
-            declared::apply(tx.conn()?, sql, &schema).await?;
+        let mut tx = self.database.begin().await?;
+        lock(tx.conn()?).await?;
+        let misfit = fitting::apply(tx.conn()?, sql, &schema).await?;
+        if misfit.is_none() {
             tx.commit().await?;
-            Ok(Arc::new(schema))
-        };
-        Ok(Arc::clone(self.declared.get_or_try_init(declare).await?))
+            self.applied.set(()).ok();
+        }
+        Ok(misfit)
     }
 
     /// The DAG.
@@ -96,13 +120,22 @@ impl Records {
         Ok(tx)
     }
 
-    /// A connection to read from, after creating what is absent of the bookkeeping and declared tables.
+    /// A connection to read from, after creating what is absent of the bookkeeping and declared tables. Tables whose declaration was edited
+    /// into something that the database cannot follow are read as they are.
     ///
     /// # Errors
     /// The database's.
     pub async fn read(&self) -> Result<ReadConn> {
-        self.schema().await?;
+        self.make_readable().await?;
         self.database.read().await
+    }
+
+    /// What [`Records::read`] does before it reads.
+    pub(super) async fn make_readable(&self) -> Result<()> {
+        if let Some(misfit) = self.apply().await? {
+            tracing::warn!(dag = %self.dag_id, "{misfit:?}");
+        }
+        Ok(())
     }
 
     async fn prepare(&self) -> Result<()> {

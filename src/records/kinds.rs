@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::Records;
-use super::declared::existing_columns;
+use super::fitting::existing_columns;
 use super::staging_table::state_table;
 use crate::base::{CellType, Result, Schema};
 use crate::db::{Conn, quote};
@@ -45,7 +45,7 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn tables(&self) -> Result<Vec<TableInfo>> {
-        let schema = self.schema().await?;
+        let schema = self.declared().await?;
         let mut read = self.read().await?;
         let mut tables: Vec<(String, &'static str, String)> = Vec::new();
         for name in staging_tables(read.conn()?).await? {

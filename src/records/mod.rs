@@ -12,6 +12,7 @@ mod cells;
 mod declared;
 mod downloads;
 mod export;
+mod fitting;
 mod handle;
 mod kinds;
 mod lookup;

@@ -85,7 +85,8 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        let schema = self.schema().await?;
+        let schema = self.declared().await?;
+        self.make_readable().await?;
         Ok(Snapshot {
             conn: tokio::sync::Mutex::new(self.database().read_apart().await?),
             schema,

@@ -100,7 +100,7 @@ impl Records {
     /// # Errors
     /// When there is no such table or no such row.
     pub async fn trace(&self, table: &str, key: &str) -> Result<Trace> {
-        let schema = self.schema().await?;
+        let schema = self.declared().await?;
         let table = schema.table(table)?;
         let mut read = self.read().await?;
         let (row_id, number) = find(read.conn()?, table, key).await?;

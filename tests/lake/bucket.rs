@@ -23,7 +23,7 @@ tasks:
 const FILES: [(&str, &str); 6] = [
     (
         "tables.sql",
-        "CREATE TABLE visits (id BIGINT PRIMARY KEY, cost BIGINT);",
+        "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, cost BIGINT);",
     ),
     (
         "rules/cleansing_rules.csv",

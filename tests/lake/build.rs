@@ -6,8 +6,8 @@ use galen::lake::{At, DeadEnd, Format, Request, TestStatus};
 use super::house::{House, request};
 use crate::support::{TestDatabase, counts};
 
-const TABLES: &str = "CREATE TABLE visits (id BIGINT PRIMARY KEY, person TEXT, day DATE, cost DOUBLE PRECISION, seen_at TIMESTAMPTZ);
-    CREATE TABLE people (person TEXT PRIMARY KEY, name TEXT);";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, person TEXT, day DATE, cost DOUBLE PRECISION, seen_at TIMESTAMPTZ);
+    CREATE TABLE IF NOT EXISTS people (person TEXT PRIMARY KEY, name TEXT);";
 
 async fn house() -> House {
     let house = House::new(TestDatabase::sqlite(), TABLES);

@@ -5,9 +5,9 @@ use galen::lake::DeadEnd;
 use super::house::House;
 use crate::support::TestDatabase;
 
-const TABLES: &str = "CREATE TABLE visits (id bigint PRIMARY KEY, person text);\n\
-    CREATE TABLE people (person text PRIMARY KEY, town text, parent text);\n\
-    CREATE TABLE towns (town text PRIMARY KEY, name text);\n";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS visits (id bigint PRIMARY KEY, person text);\n\
+    CREATE TABLE IF NOT EXISTS people (person text PRIMARY KEY, town text, parent text);\n\
+    CREATE TABLE IF NOT EXISTS towns (town text PRIMARY KEY, name text);\n";
 const CHAIN: &str = "SELECT v.id, t.name FROM silver.visits v JOIN silver.people p ON p.person = v.person \
     JOIN silver.towns t ON t.town = p.town";
 

@@ -7,7 +7,7 @@ use galen::base::Counts;
 use super::house::House;
 use crate::support::{TestDatabase, counts};
 
-const TABLES: &str = "CREATE TABLE visits (id BIGINT PRIMARY KEY, code TEXT, day DATE, at TIMESTAMPTZ, cost DOUBLE PRECISION);";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, code TEXT, day DATE, at TIMESTAMPTZ, cost DOUBLE PRECISION);";
 const ALL: &str = "SELECT id, code, CAST(day AS VARCHAR), cost FROM core.visits ORDER BY id";
 
 async fn house(header: &str, columns: &str) -> House {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::house::House;
 use crate::support::databases;
 
-const TABLES: &str = "CREATE TABLE items (id BIGINT PRIMARY KEY, name TEXT, good BOOLEAN, weight DOUBLE PRECISION, day DATE, at TIMESTAMPTZ);";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS items (id BIGINT PRIMARY KEY, name TEXT, good BOOLEAN, weight DOUBLE PRECISION, day DATE, at TIMESTAMPTZ);";
 
 #[tokio::test]
 async fn every_type_and_filter_is_the_same_on_both_databases() {

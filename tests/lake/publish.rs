@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 use super::house::House;
 use crate::support::{TestDatabase, counts, databases};
 
-const TABLES: &str = "CREATE TABLE visits (id BIGINT PRIMARY KEY, note TEXT, cost DOUBLE PRECISION, day DATE, good BOOLEAN, at TIMESTAMPTZ);";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, note TEXT, cost DOUBLE PRECISION, day DATE, good BOOLEAN, at TIMESTAMPTZ);";
 const INSERT: &str = "INSERT INTO visits (id, note, cost, day, good, at) VALUES
     (2, 'tab\there \\N', 10.5, '2026-01-02', true, '2026-01-01T10:00:00+00:00'), (1, '', NULL, NULL, NULL, NULL), (3, NULL, 0.1, '2026-01-03', false, NULL)";
 

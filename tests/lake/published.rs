@@ -27,7 +27,7 @@ fn prepare(home: &Path, url: Option<&str>) {
         ("dag.yaml", [DAG, url.map_or("", |_| POSTGRES)].concat()),
         (
             "tables.sql",
-            "CREATE TABLE visits (id BIGINT PRIMARY KEY, note TEXT);".to_owned(),
+            "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, note TEXT);".to_owned(),
         ),
         (
             "models/gold/visits.sql",

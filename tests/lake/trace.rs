@@ -6,9 +6,9 @@ use super::house::House;
 use crate::support::TestDatabase;
 
 const TABLES: &str =
-    "CREATE TABLE visits (id BIGINT PRIMARY KEY, person TEXT, ward TEXT, cost DOUBLE PRECISION);
-    CREATE TABLE people (person TEXT PRIMARY KEY, town TEXT);
-    CREATE TABLE wards (ward TEXT PRIMARY KEY, beds BIGINT);";
+    "CREATE TABLE IF NOT EXISTS visits (id BIGINT PRIMARY KEY, person TEXT, ward TEXT, cost DOUBLE PRECISION);
+    CREATE TABLE IF NOT EXISTS people (person TEXT PRIMARY KEY, town TEXT);
+    CREATE TABLE IF NOT EXISTS wards (ward TEXT PRIMARY KEY, beds BIGINT);";
 
 async fn house(models: &[(&str, &str)]) -> House {
     let mut house = House::new(TestDatabase::sqlite(), TABLES);

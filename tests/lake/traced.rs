@@ -23,7 +23,7 @@ const FILES: [(&str, &str); 9] = [
     ("dags/clinic/people.yaml", TARGETS),
     (
         "dags/clinic/tables.sql",
-        "CREATE TABLE people (id TEXT PRIMARY KEY, town TEXT);",
+        "CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, town TEXT);",
     ),
     (
         "dags/clinic/rules/cleansing_rules.csv",

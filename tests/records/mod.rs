@@ -1,3 +1,4 @@
 //! Records: what `process` writes, on both databases.
 
+mod declared;
 mod process;

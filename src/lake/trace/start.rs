@@ -129,7 +129,7 @@ impl Warehouse {
             return Ok(origin);
         }
         if let Some(table) = full_name.strip_prefix(&format!("{OP}."))
-            && let Ok(table) = self.records.schema().await?.table(table)
+            && let Ok(table) = self.records.declared().await?.table(table)
             && !table.key.is_empty()
         {
             let own = ["_row_id", "_batch_id"].map(str::to_owned);
