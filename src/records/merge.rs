@@ -1,5 +1,6 @@
 //! What becomes of the rows of a batch in one table: pure decisions, before anything is written.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,6 +8,21 @@ use super::audit::Changes;
 use super::cells::record_id;
 use super::lookup::Existing;
 use crate::base::{Cell, Table, TableColumn};
+
+/// By what rows with one key are held against each other; the greater version stays, and of equal ones the later row.
+#[derive(Debug, Clone, Copy)]
+pub enum Versions<'a> {
+    /// The version of each row.
+    Given(&'a [String]),
+    /// The places of the batch's records in the staging table `source`: what was delivered later stays. Records of two staging tables do
+    /// not tell which of them was.
+    Delivered {
+        /// The staging table.
+        source: &'a str,
+        /// For each record of the batch its place, ascending.
+        row_ids: &'a [i64],
+    },
+}
 
 /// Rows for one table, of the records of one batch.
 pub struct TableRows<'a> {
@@ -20,8 +36,8 @@ pub struct TableRows<'a> {
     pub records: Vec<usize>,
     /// Row after row, each as wide as `columns`.
     pub cells: &'a [Cell],
-    /// For each row its version; `None`: the later delivery stays.
-    pub versions: Option<&'a [String]>,
+    /// Which of two rows with one key stays.
+    pub versions: Versions<'a>,
     /// Numbers of the table's foreign keys whose parents may be missing.
     pub parents: Vec<usize>,
 }
@@ -38,8 +54,34 @@ impl TableRows<'_> {
         &self.row(row)[..self.keys]
     }
 
-    fn version(&self, row: usize) -> &str {
-        self.versions.map_or("", |versions| &versions[row])
+    /// The version of row `row`, as its table keeps it.
+    pub(super) fn version(&self, row: usize) -> Cow<'_, str> {
+        match self.versions {
+            Versions::Given(versions) => Cow::Borrowed(&versions[row]),
+            Versions::Delivered { source, row_ids } => {
+                Cow::Owned(format!("{source}#{:019}", row_ids[self.records[row]]))
+            }
+        }
+    }
+
+    /// Whether row `row` may take the place of row `other`, which comes before it.
+    fn follows(&self, row: usize, other: usize) -> bool {
+        match self.versions {
+            Versions::Given(versions) => versions[row] >= versions[other],
+            Versions::Delivered { .. } => true,
+        }
+    }
+
+    /// Whether a row of version `version` is older than one of version `other` in the table.
+    fn is_older(&self, version: &str, other: &str) -> bool {
+        let comparable = match self.versions {
+            Versions::Given(_) => true,
+            Versions::Delivered { source, .. } => {
+                let place = other.strip_prefix(source);
+                place.is_some_and(|place| place.starts_with('#'))
+            }
+        };
+        comparable && version < other
     }
 }
 
@@ -77,7 +119,7 @@ pub(super) fn winners(rows: &TableRows<'_>, live: &[bool]) -> (Vec<Winner>, Vec<
             }
             Some(place) => {
                 let best = &mut winners[*place].row;
-                let loser = match rows.version(row) >= rows.version(*best) {
+                let loser = match rows.follows(row, *best) {
                     true => std::mem::replace(best, row),
                     false => row,
                 };
@@ -141,13 +183,13 @@ fn against<'a>(
     merge: &mut Merge<'a>,
 ) -> Fate {
     let version = rows.version(winner.row);
-    if rows.versions.is_some() && version < old.version.as_str() {
+    if rows.is_older(&version, &old.version) {
         return Fate::Kept;
     }
     let new = &rows.row(winner.row)[rows.keys..];
     if new == old.cells.as_slice() {
         // kept current, so that what arrives later is held against the newest version
-        if rows.versions.is_some() && version > old.version.as_str() {
+        if version != old.version {
             merge.newer.push(winner.row);
         }
         return Fate::Kept;
@@ -199,7 +241,7 @@ mod tests {
             keys: 1,
             records: (0..rows.len()).collect(),
             cells,
-            versions: Some(versions),
+            versions: Versions::Given(versions),
             parents: Vec::new(),
         };
         let existing = old.map(|(a, version)| {
@@ -222,6 +264,30 @@ mod tests {
         assert_eq!((losers, merge.inserted), (vec![0, 2], vec![1]));
         let (losers, _) = decide(&[("k", "x", "1"), ("k", "y", "1")], None);
         assert_eq!(losers, [0]);
+    }
+
+    #[test]
+    fn records_of_two_staging_tables_do_not_tell_which_is_older() {
+        let table = table();
+        let cells = [Cell::Text("k".into()), Cell::Text("x".into())];
+        let rows = TableRows {
+            table: &table,
+            columns: &table.columns,
+            keys: 1,
+            records: vec![0],
+            cells: &cells,
+            versions: Versions::Delivered {
+                source: "raw",
+                row_ids: &[12],
+            },
+            parents: Vec::new(),
+        };
+        assert_eq!(rows.version(0), "raw#0000000000000000012");
+        let is_older = |other: &str| rows.is_older(&rows.version(0), other);
+        assert!(is_older("raw#0000000000000000013"));
+        assert!(!is_older("raw#0000000000000000012"));
+        assert!(!is_older("raw_b#0000000000000000013"));
+        assert!(!is_older("") && !is_older("2026-01-01"));
     }
 
     #[test]

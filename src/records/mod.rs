@@ -43,7 +43,7 @@ pub use declared::schema_from_sql;
 pub use downloads::Downloaded;
 pub use handle::Records;
 pub use kinds::TableInfo;
-pub use merge::TableRows;
+pub use merge::{TableRows, Versions};
 pub use orphans::MISSING_PARENT;
 pub use own_tables::own_tables;
 pub use quarantine::{QuarantineFilter, Quarantined, Replayed};

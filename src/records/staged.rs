@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use sqlx::AssertSqlSafe;
 
-use super::declared::existing_columns;
+use super::fitting::existing_columns;
 use super::staging_table::{records_table, state_table};
 use super::{Records, Written};
 use crate::base::{Counts, Digest, Error, Result, RunId, TaskId, nearest, sha256};
@@ -54,6 +54,11 @@ impl Progress {
 }
 
 impl StagedColumns {
+    /// The staging table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     /// The name in the table of the column that is asked for as number `index`.
     pub fn name(&self, index: usize) -> &str {
         &self.names[index]

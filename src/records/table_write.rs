@@ -167,10 +167,7 @@ impl<'w, 'r> Writing<'w, 'r> {
         }
         let row_id = |row: &usize| self.batch.row_ids[rows.records[*row]];
         values = values.int("_row_id", chosen.iter().map(row_id));
-        if let Some(versions) = rows.versions {
-            let versions = chosen.iter().map(|row| versions[*row].as_str());
-            values = values.text("_version", versions);
-        }
+        values = values.text("_version", chosen.iter().map(|row| rows.version(*row)));
         values = values.constant_int("_batch_id", self.number);
         for name in times(rows) {
             values = values.constant_time(name, self.at);
@@ -214,15 +211,15 @@ fn times(rows: &TableRows<'_>) -> Vec<&'static str> {
 
 fn upsert_sql(rows: &TableRows<'_>) -> String {
     let mut names: Vec<&str> = rows.columns.iter().map(|c| c.name.as_str()).collect();
-    names.extend(["_row_id", "_batch_id"]);
-    names.extend(rows.versions.map(|_| "_version"));
-    names.extend(times(rows));
+    names.extend(["_row_id", "_version", "_batch_id"]);
+    let times = times(rows);
+    names.extend(&times);
     let list: Vec<String> = names.iter().map(|name| quote(name)).collect();
     let set: Vec<String> = names
         .iter()
         .zip(&list)
         .skip(rows.keys)
-        .filter(|(name, _)| **name != "created_at")
+        .filter(|(name, _)| **name != "created_at" || !times.contains(name))
         .map(|(_, quoted)| format!("{quoted} = excluded.{quoted}"))
         .collect();
     format!(
@@ -235,9 +232,9 @@ fn upsert_sql(rows: &TableRows<'_>) -> String {
 }
 
 async fn advance_versions(conn: Conn<'_>, rows: &TableRows<'_>, newer: &[usize]) -> Result<()> {
-    let Some(versions) = rows.versions.filter(|_| !newer.is_empty()) else {
+    if newer.is_empty() {
         return Ok(());
-    };
+    }
     let mut values = Rows::new();
     let mut equal = Vec::new();
     let table = quote(&rows.table.name);
@@ -247,7 +244,7 @@ async fn advance_versions(conn: Conn<'_>, rows: &TableRows<'_>, newer: &[usize])
         let name = quote(&c.name);
         equal.push(format!("{table}.{name} = v.{name}"));
     }
-    values = values.text("_version", newer.iter().map(|row| versions[*row].as_str()));
+    values = values.text("_version", newer.iter().map(|row| rows.version(*row)));
     let sql = format!(
         "UPDATE {table} SET _version = v._version FROM ({{rows}}) AS v WHERE {}",
         equal.join(" AND ")

@@ -188,7 +188,7 @@ pub struct TargetSpec {
     #[serde(default)]
     pub columns: Pairs<Text>,
     /// Expressions, most important first: of rows with equal keys the one with the greater version stays, whatever comes first. Without it
-    /// the later delivery stays.
+    /// the later delivery stays, also when the earlier one is processed after it.
     #[serde(default)]
     pub version_by: Vec<Text>,
 }

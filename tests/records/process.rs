@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS beds (
     width DOUBLE PRECISION,
     seen_at TIMESTAMPTZ,
     PRIMARY KEY (ward, number)
-);";
+);
+CREATE TABLE IF NOT EXISTS notes (note TEXT PRIMARY KEY, created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ);";
 
 const WARDS: &str = "targets: [{table: wards, key: {ward: ward}, columns: {name: name}}]";
 
@@ -28,6 +29,11 @@ targets:
     columns: {state: state, free: state = 'free', width: width, seen_at: seen_at}
     version_by: [seen_at]
 ";
+
+const COTS: &str =
+    "targets: [{table: beds, key: {ward: ward, number: number}, columns: {width: width}}]";
+
+const NOTES: &str = "targets: [{table: notes, key: {note: note}, columns: {created_at: written}}]";
 
 const TRANSFERS: &str = "
 targets:
@@ -43,6 +49,12 @@ impl Hospital {
             ("tables.sql", TABLES),
             ("wards.yaml", WARDS),
             ("beds.yaml", BEDS),
+            ("notes.yaml", NOTES),
+            ("cots.yaml", COTS),
+            (
+                "cots_mended.yaml",
+                &COTS.replace("width: width", "width: \"REPLACE(width, ' m', '')\""),
+            ),
             ("transfers.yaml", TRANSFERS),
         ];
         Try {
@@ -129,6 +141,50 @@ async fn the_newest_version_stays_in_whatever_order_versions_come() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_set_aside_never_replaces_what_was_delivered_after_it() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        for (day, width) in [(1, "1"), (2, "2 m"), (3, "1")] {
+            let cots = format!("ward,number,width,day\nA,1,{width},{day}\n");
+            hospital.stage("cots", &cots).await;
+            hospital.process("cots").await;
+        }
+        // the unit was the mistake, and the rule is mended
+        let all = QuarantineFilter::default();
+        let replayed = hospital.records().replay(&all).await.expect("replayed");
+        assert_eq!(replayed.waiting, 1);
+        let mended = json!({"from": "raw_cots", "targets": "cots_mended.yaml"});
+        hospital.run("process", mended).await;
+        let open = hospital.records().quarantined(&all, 10).await;
+        assert_eq!(open.expect("a list"), []);
+        let beds = hospital.export("beds").await;
+        assert!(beds.ends_with("\nA,1,,,1,\n"), "{beds}");
+    }
+}
+
+#[tokio::test]
+async fn records_put_back_by_hand_change_nothing_in_any_part() {
+    for hospital in hospitals().await {
+        for name in ["North", "South", "North", "East"] {
+            let wards = format!("ward,name\nA,{name}\n");
+            hospital.stage("wards", &format!("{wards}B,{name}\n")).await;
+            hospital.process("wards").await;
+        }
+        let audited = hospital.export("audit_log").await;
+        for part in ["_row_id = 3", "_row_id < 6", "_row_id > 0"] {
+            let again = format!("UPDATE raw_wards SET _processed = FALSE WHERE {part}");
+            let mut tx = hospital.records().begin().await.expect("a transaction");
+            let conn = tx.conn().expect("open");
+            conn.run_script(&again).await.expect("put back");
+            tx.commit().await.expect("committed");
+            hospital.process("wards").await;
+            assert!(hospital.export("audit_log").await == audited, "{part}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_row_without_its_parent_waits_in_quarantine() {
     for hospital in hospitals().await {
         hospital.stage("wards", "ward,name\nA,North\n").await;
@@ -173,6 +229,22 @@ async fn a_row_without_its_parent_waits_in_quarantine() {
 }
 
 #[tokio::test]
+async fn a_time_of_creation_that_a_target_gives_follows_its_source() {
+    for hospital in hospitals().await {
+        for day in ["2026-01-01", "2026-01-02"] {
+            let notes = format!("note,written\nn,{day}T08:00:00Z\n");
+            hospital.stage("notes", &notes).await;
+            hospital.process("notes").await;
+            let mut out = Vec::new();
+            let exported = hospital.records().export("notes", true, &mut out).await;
+            exported.expect("exported");
+            let out = String::from_utf8(out).expect("text");
+            assert!(out.contains(&format!("\nn,{day}T08:00:00")), "{out}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn tables_are_listed_with_their_layers() {
     for hospital in hospitals().await {
         hospital.stage("wards", "ward,name\nA,North\n").await;
@@ -187,6 +259,7 @@ async fn tables_are_listed_with_their_layers() {
             [
                 "raw_wards staging 1 _row_id",
                 "beds op 0 ward,number",
+                "notes op 0 note",
                 "wards op 1 ward",
                 "audit_log op 1 id",
                 "quarantine quarantine 0 id"
@@ -220,12 +293,16 @@ async fn what_cannot_be_processed_says_what_to_do() {
 
 #[tokio::test]
 async fn two_targets_may_write_one_table() {
-    for hospital in hospitals().await {
-        hospital
-            .stage("transfers", "origin,destination\na,b\nb,c\nc,a\n")
-            .await;
-        hospital.process("transfers").await;
-        let wards = "ward,name\na,entered\nb,entered\nc,left\n";
-        assert_eq!(hospital.export("wards").await, wards, "{}", hospital.0.name);
+    for batch_size in [1, 2, 3] {
+        for hospital in hospitals().await {
+            hospital
+                .stage("transfers", "origin,destination\na,b\nb,c\nc,a\n")
+                .await;
+            let with = json!({"from": "raw_transfers", "targets": "transfers.yaml", "batch_size": batch_size});
+            hospital.run("process", with).await;
+            let wards = "ward,name\na,entered\nb,left\nc,left\n";
+            let name = hospital.0.name;
+            assert_eq!(hospital.export("wards").await, wards, "{name} {batch_size}");
+        }
     }
 }

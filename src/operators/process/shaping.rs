@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::prepared::Prepared;
 use crate::base::Result;
 use crate::operators::blocking::blocking;
-use crate::records::{Batch, Staged, TableRows};
+use crate::records::{Batch, Staged, TableRows, Versions};
 use crate::rules::{Agreement, References, Shaped};
 
 /// Records shaped at a time, at least: a query of polars costs the same for few rows as for many.
@@ -165,7 +165,13 @@ impl Chunk {
                     .map(|record| *record as usize - start)
                     .collect(),
                 cells: &rows.cells[first * width..last * width],
-                versions: target.is_versioned().then(|| &rows.versions[first..last]),
+                versions: match target.is_versioned() {
+                    true => Versions::Given(&rows.versions[first..last]),
+                    false => Versions::Delivered {
+                        source: prepared.columns.table(),
+                        row_ids: &self.row_ids[start..end],
+                    },
+                },
                 parents: bound.parents.clone(),
             })
         });
