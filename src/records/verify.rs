@@ -40,9 +40,15 @@ impl Records {
         let mut report = AuditReport::default();
         let (mut last, mut digest) = (0, Digest::default());
         loop {
+            // looked for first: a load beside this writes changes and their batch together
+            let stray = stray(read.conn()?, last).await?;
             let batches = batches(read.conn()?, report.batches as i64).await?;
-            if batches.is_empty() {
-                break;
+            match (batches.is_empty(), stray) {
+                (true, Some(id)) => {
+                    return Err(broken(format!("changes from {id} on are of no batch")));
+                }
+                (true, None) => break,
+                (false, _) => {}
             }
             for batch in batches {
                 let expected = report.batches as i64 + 1;
@@ -69,10 +75,7 @@ impl Records {
                 "batch {batch}, which the event chain knows, is missing"
             )));
         }
-        match stray(read.conn()?, last).await? {
-            Some(id) => Err(broken(format!("changes from {id} on are of no batch"))),
-            None => Ok(report),
-        }
+        Ok(report)
     }
 
     async fn recompute(

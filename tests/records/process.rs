@@ -244,6 +244,25 @@ async fn a_time_of_creation_that_a_target_gives_follows_its_source() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_row_audit_holds_while_a_load_writes() {
+    for hospital in hospitals().await {
+        let rows: String = (0..600).map(|n| format!("w{n},North\n")).collect();
+        hospital.stage("wards", &format!("ward,name\n{rows}")).await;
+        let records = hospital.records();
+        let with = json!({"from": "raw_wards", "targets": "wards.yaml", "batch_size": 1});
+        let load = hospital.run("process", with);
+        let check = async {
+            let mut seen = 0;
+            while seen < 600 {
+                let report = records.verify_audit(&[]).await.expect("it holds");
+                seen = report.batches;
+            }
+        };
+        futures::join!(load, check);
+    }
+}
+
 #[tokio::test]
 async fn tables_are_listed_with_their_layers() {
     for hospital in hospitals().await {
