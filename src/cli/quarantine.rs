@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::foreground::{report, see_through, time};
 use super::{App, Exit, Printer, Table};
-use crate::base::{DagId, Error, Result};
+use crate::base::{DagId, Digest, Error, Result};
 use crate::dag::Dag;
 use crate::engine::{Asked, TriggerRequest};
 use crate::records::{QuarantineFilter, Quarantined};
@@ -56,7 +56,8 @@ pub struct Show {
 
 /// Let records go through again, after a rule or a target was mended
 ///
-/// Runs the tasks that process them. Those that still fail come back with their reasons.
+/// Runs the tasks that process them, which take what waits already too, and what needs those tasks, models for example. Those that still fail
+/// come back with their reasons. Records beside a table of a layer are judged anew by each run and are not meant here.
 #[derive(Debug, Args)]
 pub struct Replay {
     /// The DAG
@@ -113,7 +114,10 @@ async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
         printer.table(&table, args.json)?;
         return Ok(Exit::Success);
     }
-    let mut table = Table::new(["id", "from", "file", "line", "reasons", "at", "state"]);
+    let columns = [
+        "id", "from", "file", "line", "key", "reasons", "at", "state",
+    ];
+    let mut table = Table::new(columns);
     let found = records.quarantined(&filter, args.limit).await?;
     let left = args.limit.saturating_sub(found.len() as u64);
     for record in found {
@@ -122,6 +126,7 @@ async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
             json!(record.source_table),
             json!(record.file),
             json!(record.line),
+            json!(record.key),
             reasons(&record),
             time(Some(record.at)),
             json!(record.state),
@@ -133,6 +138,7 @@ async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
             json!(record.table),
             json!(record.file),
             json!(record.line),
+            Value::Null,
             json!(record.reasons),
             time(record.at),
             json!("open"),
@@ -147,7 +153,8 @@ fn reasons(record: &Quarantined) -> Value {
 }
 
 async fn show(args: &Show, app: &App, printer: &mut Printer) -> Result<Exit> {
-    let (record, raw) = app.records(&args.dag)?.quarantined_record(args.id).await?;
+    let records = app.records(&args.dag)?;
+    let (record, raw) = records.quarantined_record(args.id).await?;
     if args.raw {
         let raw = raw.ok_or_else(|| {
             Error::new(format!(
@@ -166,10 +173,23 @@ async fn show(args: &Show, app: &App, printer: &mut Printer) -> Result<Exit> {
             printer.line(&format!("{name:<12} {text}"))?;
         }
     }
+    if let Some(digest) = Digest::parse(&record.file_hash) {
+        let path = records.archive().path(digest);
+        printer.line(&format!("{:<12} {}", "archived", path.display()))?;
+    }
     Ok(Exit::Success)
 }
 
 async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit> {
+    if let Some(table) = args.which.from.as_ref().filter(|from| from.contains('.')) {
+        return Err(Error::new(format!(
+            "records in `{table}` do not go through again by themselves"
+        ))
+        .hint(format!(
+            "each run judges all of them anew: `galen run {}`",
+            args.dag
+        )));
+    }
     let handle = app.handle().await?;
     let dag_id = DagId::from(args.dag.as_str());
     let version = handle.current(&dag_id)?;
@@ -177,11 +197,28 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
         .records(&args.dag)?
         .replay(&args.which.filter(false))
         .await?;
-    printer.note(&format!("{} records go through again", replayed.waiting));
+    let others = match replayed.others {
+        0 => String::new(),
+        others => format!(", with {others} that waited already"),
+    };
+    printer.note(&format!(
+        "{} records go through again{others}",
+        replayed.waiting
+    ));
     if replayed.unreadable > 0 {
         printer.note(&format!(
             "{} could not be read; they must be delivered anew",
             replayed.unreadable
+        ));
+    }
+    let aside = app
+        .warehouse(&args.dag)?
+        .reasons_aside(None, args.which.reason.as_deref())
+        .await?;
+    if !aside.is_empty() && args.which.from.is_none() {
+        printer.note(&format!(
+            "those beside tables of a layer are judged anew by each run: `galen run {}`",
+            args.dag
         ));
     }
     let tasks = tasks_from(&version.dag, &replayed.tables);
@@ -202,7 +239,7 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
     report(&handle, &handle.run(&run_id).await?, args.json, printer).await
 }
 
-/// The `process` tasks that read one of `tables`.
+/// The `process` tasks that read one of `tables`, each with what needs it, as a selection.
 fn tasks_from(dag: &Dag, tables: &[String]) -> Vec<String> {
     let reads = |with: &Value| {
         let from = with.get("from").and_then(Value::as_str);
@@ -212,5 +249,5 @@ fn tasks_from(dag: &Dag, tables: &[String]) -> Vec<String> {
         .tasks
         .iter()
         .filter(|task| task.operator == "process" && reads(&task.with));
-    tasks.map(|task| task.task_id.to_string()).collect()
+    tasks.map(|task| format!("{}+", task.task_id)).collect()
 }

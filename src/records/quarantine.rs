@@ -1,14 +1,14 @@
 //! Looks into quarantine, and lets records go through again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
-use super::staging_table::state_table;
+use super::staging_table::{records_table, state_table};
 use crate::base::{Error, Result};
-use crate::db::{AnyRow, quote};
+use crate::db::{AnyRow, Conn, Rows, quote};
 use crate::on_conn;
 
 /// A record in quarantine. Its text stays in staging, or in `raw`.
@@ -26,6 +26,8 @@ pub struct Quarantined {
     pub line: i64,
     /// Its staging row; `None` when it could not be read.
     pub row_id: Option<i64>,
+    /// Its key in staging, as `key:` of its `ingest` task says; `None` when there is none, or it could not be read.
+    pub key: Option<String>,
     /// The reasons, a JSON array.
     pub reasons: String,
     /// What was expected, without values.
@@ -49,6 +51,7 @@ impl<'r, R: AnyRow> FromRow<'r, R> for Quarantined {
             file_hash: row.text("file_hash")?,
             line: row.int("line")?,
             row_id: row.int_or_null("row_id")?,
+            key: None,
             reasons: row.text("reasons")?,
             detail: row.text("detail")?,
             run_id: row.text("run_id")?,
@@ -75,6 +78,8 @@ pub struct QuarantineFilter {
 pub struct Replayed {
     /// Records that the next `process` task takes again.
     pub waiting: u64,
+    /// Records of the same staging tables that waited already, and are taken with them.
+    pub others: u64,
     /// Records that could not be read, and can only be delivered anew.
     pub unreadable: u64,
     /// The staging tables in which records wait.
@@ -115,11 +120,11 @@ impl Records {
         );
         let mut read = self.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(
-            on_conn!(read.conn()?, c => sqlx::query_as(AssertSqlSafe(sql))
+        let mut found: Vec<Quarantined> = on_conn!(read.conn()?, c => sqlx::query_as(AssertSqlSafe(sql))
             .bind(&filter.source_table).bind(filter.pattern()).bind(limit)
-            .fetch_all(&mut *c).await)?,
-        )
+            .fetch_all(&mut *c).await)?;
+        add_keys(read.conn()?, &mut found).await?;
+        Ok(found)
     }
 
     /// How many records of each staging table have each reason; a record counts for all of its reasons.
@@ -160,10 +165,11 @@ impl Records {
         let found: Option<Quarantined> = on_conn!(read.conn()?, c => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *c).await
         })?;
-        let found = found.ok_or_else(|| {
+        let mut found = found.ok_or_else(|| {
             Error::new(format!("record {id} is not in quarantine"))
                 .hint("`galen quarantine list` shows the numbers")
         })?;
+        add_keys(read.conn()?, std::slice::from_mut(&mut found)).await?;
         const RAW: &str = "SELECT raw FROM quarantine WHERE id = $1";
         let raw =
             on_conn!(read.conn()?, c => sqlx::query_scalar(RAW).bind(id).fetch_one(&mut *c).await)?;
@@ -201,11 +207,46 @@ impl Records {
         );
         let waiting = on_conn!(tx.conn()?, c => sqlx::query(AssertSqlSafe(mark))
             .bind(&filter.source_table).bind(filter.pattern()).execute(&mut *c).await.map(|done| done.rows_affected()))?;
+        let mut others = 0;
+        for table in &tables {
+            let sql = format!(
+                "SELECT COUNT(*) FROM {} WHERE NOT _processed",
+                quote(&state_table(table))
+            );
+            let waits: i64 = on_conn!(tx.conn()?, c => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *c).await)?;
+            others += waits as u64;
+        }
         tx.commit().await?;
         Ok(Replayed {
             waiting,
+            others: others.saturating_sub(waiting),
             unreadable: unreadable as u64,
             tables,
         })
     }
+}
+
+/// Gives `found` the keys of their staging rows.
+async fn add_keys(mut conn: Conn<'_>, found: &mut [Quarantined]) -> Result<()> {
+    let tables: BTreeSet<String> = found.iter().map(|r| r.source_table.clone()).collect();
+    for table in tables {
+        let of_table = |record: &&Quarantined| record.source_table == table;
+        let row_ids = found.iter().filter(of_table).filter_map(|r| r.row_id);
+        let rows = Rows::new().int("row_id", row_ids);
+        if rows.is_empty() {
+            continue;
+        }
+        let sql = format!(
+            "SELECT s._row_id, s._key FROM ({{rows}}) AS v CROSS JOIN {} AS s WHERE s._row_id = v.row_id",
+            quote(&records_table(&table))
+        );
+        let keys: Vec<(i64, Option<String>)> = rows.fetch(conn.again(), &sql).await?;
+        let keys: HashMap<i64, Option<String>> = keys.into_iter().collect();
+        for record in found.iter_mut().filter(|r| r.source_table == table) {
+            record.key = record
+                .row_id
+                .and_then(|id| keys.get(&id).cloned().flatten());
+        }
+    }
+    Ok(())
 }

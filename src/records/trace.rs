@@ -181,7 +181,7 @@ async fn find(conn: Conn<'_>, table: &Table, key: &str) -> Result<(Option<i64>, 
     })?;
     found.ok_or_else(|| {
         Error::new(format!("table `{}` has no row with this key", table.name)).hint(format!(
-            "the key is `{}`, as `galen export` shows it",
+            "the key is `{}`, as `galen export` shows it; `galen quarantine list` shows the records that were set aside",
             table.key.join("/")
         ))
     })

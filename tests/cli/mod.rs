@@ -4,4 +4,5 @@ mod dags;
 mod demo;
 pub mod galen;
 mod mistakes;
+mod quarantine;
 mod tour;
