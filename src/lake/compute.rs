@@ -22,7 +22,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::error::{planning, running};
 use super::memory;
-use super::model::{LAYERS, OP, explain};
+use super::model::{LAYERS, OP, explain, parse_query};
 use crate::base::{Error, Result};
 use crate::config::Settings;
 
@@ -141,7 +141,8 @@ impl Compute {
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
         let state = self.session.state();
         let plan = state.create_logical_plan(sql).await.map_err(|error| {
-            let (place, message, hint) = explain(error);
+            let asked = parse_query(sql).ok();
+            let (place, message, hint) = explain(error, asked.as_ref().map(|(query, _)| query));
             let error = Error::new(match place.line {
                 0 => message,
                 line => format!("line {line}, column {}: {message}", place.column),

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::{DFSchema, SchemaError};
+use datafusion::common::DFSchema;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::explain::explain;
 use super::models::{Model, Models};
 use super::placed::did_you_mean;
 use super::{Materialized, OP, Placed, Rule};
 use crate::base::{Problem, Result};
 use crate::lake::compute::Compute;
-use crate::lake::error::{first_line, planning};
 use crate::lake::types::{kept_schema, of_cell};
 
 /// The plans of models and the columns they end with.
@@ -163,7 +163,7 @@ impl Planned {
 async fn plan_model(model: &Model, compute: &Compute) -> Result<(LogicalPlan, SchemaRef), Problem> {
     let planned = compute.plan_statement(model.query.clone()).await;
     let plan = planned.map_err(|error| {
-        let (place, message, hint) = explain(error);
+        let (place, message, hint) = explain(error, Some(&model.query));
         place.problem(&model.path, message, hint)
     })?;
     let mut kept = kept_schema(plan.schema().as_arrow()).map_err(|error| {
@@ -249,60 +249,10 @@ fn check_expression(sql: &str, schema: &SchemaRef) -> Result<(), (String, Option
     match plan() {
         Ok(_) => Ok(()),
         Err(error) => {
-            let (_, message, hint) = explain(error);
+            let (_, message, hint) = explain(error, None);
             Err((format!("expression `{sql}`: {message}"), hint))
         }
     }
-}
-
-/// Where, what, and the way out, of an error of planning.
-pub(in crate::lake) fn explain(error: DataFusionError) -> (Placed, String, Option<String>) {
-    let diagnosed = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let place = diagnosed.map(|span| Placed::new(span.start.line, span.start.column));
-    if let DataFusionError::SchemaError(schema_error, _) = error.find_root() {
-        let span = |spans: Option<datafusion::common::Span>| {
-            spans.map(|span| Placed::new(span.start.line, span.start.column))
-        };
-        match schema_error.as_ref() {
-            SchemaError::FieldNotFound {
-                field,
-                valid_fields,
-            } => {
-                let name = field.name.as_str();
-                let among = valid_fields
-                    .iter()
-                    .filter(|valid| field.relation.is_none() || valid.relation == field.relation);
-                let hint = did_you_mean(name, among.map(|valid| valid.name.as_str()));
-                let message = match &field.relation {
-                    Some(relation) => format!("no column `{relation}.{name}`"),
-                    None => format!("no column `{name}`"),
-                };
-                let place = span(field.spans().first()).or(place).unwrap_or_default();
-                return (place, message, hint);
-            }
-            SchemaError::AmbiguousReference { field } => {
-                let message = format!("column `{}` is in more than one table", field.name);
-                let hint = Some(format!("say of which table, as `t.{}`", field.name));
-                let place = span(field.spans().first()).or(place).unwrap_or_default();
-                return (place, message, hint);
-            }
-            _ => {}
-        }
-    }
-    let root = error.find_root().strip_backtrace();
-    if root.contains("unique expression names") {
-        return (
-            place.unwrap_or_default(),
-            "two columns have the same name".to_owned(),
-            Some("give one of them another name with `AS`".to_owned()),
-        );
-    }
-    let hint = root.lines().nth(1).map(|line| first_line(line.trim()));
-    (
-        place.unwrap_or_default(),
-        planning(error).to_string(),
-        hint.filter(|hint| hint.starts_with("did you mean")),
-    )
 }
 
 #[cfg(test)]
@@ -356,6 +306,34 @@ mod tests {
             ),
         ]);
         assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn functions_say_what_they_take() {
+        let file = |name: &str, sql: &str| (format!("models/silver/{name}.sql"), sql.to_owned());
+        let files = [
+            file("a", "SELECT id,\n  upper(id, id) AS a\nFROM op.visits"),
+            file("b", "SELECT sum('x') AS a,\n  sum(id) AS b FROM op.visits"),
+            file("c", "SELECT stddev('x') AS a FROM op.visits"),
+            file("d", "SELECT first_value() AS a FROM op.visits"),
+            file("e", "SELECT round(id, 'a') AS a FROM op.visits"),
+            file("f", "SELECT md5(1) AS a FROM op.visits"),
+        ];
+        let files = files
+            .iter()
+            .map(|(name, sql)| (name.as_str(), sql.as_str()));
+        let cast = "hint: cast them, as in `CAST(x AS DOUBLE)`";
+        assert_eq!(
+            problems(&files.collect::<Vec<_>>()).join("\n"),
+            format!(
+                "models/silver/a.sql:2:3: function `upper` takes 1 arguments and is given 2\n\
+                 models/silver/b.sql: function `sum` takes Decimal or UInt64 or Int64 or Float64 or Duration or Interval and is given String\n  {cast}\n\
+                 models/silver/c.sql:1:8: function `stddev` does not take these arguments\n  {cast}\n\
+                 models/silver/d.sql:1:8: function `first_value` does not take these arguments\n  {cast}\n\
+                 models/silver/e.sql:1:8: function `round` does not take these arguments\n\
+                 models/silver/f.sql:1:8: function `md5` takes String or Binary and is given Int64\n  {cast}"
+            )
+        );
     }
 
     #[test]

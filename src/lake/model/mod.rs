@@ -4,7 +4,9 @@
 
 mod before;
 mod check;
+mod explain;
 mod header;
+mod misused;
 mod models;
 mod placed;
 mod properties;
@@ -22,7 +24,7 @@ pub use select::select;
 pub use sources::Sources;
 pub use test_spec::{Rule, Severity, TestSpec};
 
-pub(super) use check::explain;
+pub(super) use explain::explain;
 pub(super) use placed::Placed;
 pub(super) use sql::{TableName, parse_query, render_since};
 

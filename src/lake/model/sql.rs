@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement as Ast, visit_relations};
+use datafusion::sql::sqlparser::ast::{
+    Expr, ObjectName, Statement as Ast, visit_expressions, visit_relations,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use super::Placed;
@@ -82,6 +84,28 @@ pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, St
         })
         .collect();
     Ok((statement, names))
+}
+
+/// Where `query` calls `function`, when it does so in one place.
+pub fn only_call(query: &Statement, function: &str) -> Option<Placed> {
+    let Statement::Statement(ast) = query else {
+        return None;
+    };
+    let mut places = Vec::new();
+    let _ = visit_expressions(ast, |expression: &Expr| {
+        if let Expr::Function(call) = expression
+            && let Some(name) = call.name.0.last().and_then(|part| part.as_ident())
+            && name.value.eq_ignore_ascii_case(function)
+        {
+            let start = name.span.start;
+            places.push(Placed::new(start.line, start.column));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    match places.as_slice() {
+        [place] => Some(*place),
+        _ => None,
+    }
 }
 
 /// Every name that stands where a table can, with its place.
