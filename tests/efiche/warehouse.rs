@@ -114,12 +114,19 @@ impl Place {
             let used = keys(rows, column);
             assert!(used.is_subset(&members) && !used.contains("0"), "{column}");
         }
-        let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+        // decimals, whose sum is the same in any order
+        let mut weights: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &diagnoses {
-            let weight: f64 = row["weight"].parse().expect("a weight");
-            *weights.entry(&row["encounter_key"]).or_default() += weight;
+            *weights.entry(&row["encounter_key"]).or_default() += decimal(&row["weight"], 12);
         }
-        assert!(weights.values().all(|sum| (sum - 1.0).abs() < 1e-9));
+        let one = 10_u64.pow(12);
+        assert!(weights.values().all(|sum| sum.abs_diff(one) < 100));
+        let groups = self.rows("gold.mv_diagnosis_by_age_group");
+        let shared = groups
+            .iter()
+            .map(|row| decimal(&row["weighted_encounters"], 6));
+        let all = weights.len() as u64 * 10_u64.pow(6);
+        assert!(shared.sum::<u64>().abs_diff(all) <= groups.len() as u64);
         let kinds: BTreeSet<[&str; 3]> = world
             .procedures
             .iter()
@@ -332,4 +339,11 @@ fn the_whole_nih_file_is_in_the_warehouse() {
     assert_eq!(found, expected);
     assert_eq!(found["No Finding"], 60_361);
     place.must_be_right(&place.world());
+}
+
+/// The number `text` in units of its last place, of which it has `places`.
+fn decimal(text: &str, places: usize) -> u64 {
+    let (whole, part) = text.split_once('.').expect("a decimal");
+    assert_eq!(part.len(), places, "{text}");
+    format!("{whole}{part}").parse().expect("a number")
 }

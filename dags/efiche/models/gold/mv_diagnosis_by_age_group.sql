@@ -9,7 +9,7 @@ SELECT
     count(*) AS diagnoses,
     count(DISTINCT b.encounter_key) AS encounters,
     count(DISTINCT f.patient_key) AS patients,
-    sum(b.weight) AS weighted_encounters
+    CAST(sum(b.weight) AS DECIMAL(18, 6)) AS weighted_encounters
 FROM core.bridge_encounter_diagnosis AS b
 LEFT JOIN core.fact_encounters AS f ON f.encounter_key = b.encounter_key
 LEFT JOIN core.dim_patient AS p ON p.patient_key = f.patient_key AND p.is_current
