@@ -1,5 +1,6 @@
 //! One batch of staged records, written to all its tables.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -36,6 +37,8 @@ pub struct Batch<'a> {
     pub row_ids: &'a [i64],
     /// For each record the reasons for which it cannot go on.
     pub reasons: Vec<Vec<&'a str>>,
+    /// What was expected of such records, without values.
+    pub expected: BTreeMap<usize, Vec<Cow<'a, str>>>,
     /// Rows for each table, parents before children.
     pub tables: Vec<TableRows<'a>>,
     /// Place in `tables` of the main one, by which records are counted.

@@ -1,6 +1,6 @@
 //! Records whose rows point to rows that do not exist.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::batch::Batch;
@@ -26,21 +26,28 @@ pub(super) async fn reject_orphans(mut conn: Conn<'_>, batch: &mut Batch<'_>) ->
     }
     loop {
         let live: Vec<bool> = batch.reasons.iter().map(Vec::is_empty).collect();
-        let mut orphans: Vec<usize> = links.iter().flat_map(|link| link.orphans(&live)).collect();
-        orphans.sort_unstable();
-        orphans.dedup();
+        let mut orphans: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+        for link in &links {
+            for record in link.orphans(&live) {
+                orphans.entry(record).or_default().insert(&link.expected);
+            }
+        }
         if orphans.is_empty() {
             return Ok(());
         }
         // a record that leaves takes its rows with it, which may be parents of others
-        for record in orphans {
+        for (record, expected) in orphans {
             batch.reasons[record].push(MISSING_PARENT);
+            let expected = expected.into_iter().map(|text| text.to_owned().into());
+            batch.expected.entry(record).or_default().extend(expected);
         }
     }
 }
 
 /// A foreign key, with what is needed to tell whether its parents are there.
 struct Link {
+    /// What is expected of a row, in words.
+    expected: String,
     /// Record and parent's key of each row that has a parent.
     children: Vec<(usize, Arc<str>)>,
     /// Keys of parents in the database.
@@ -110,7 +117,12 @@ impl Link {
                 made.entry(record_id(&key)).or_default().push(*record);
             }
         }
+        let columns = foreign.columns.join(", ");
         Ok(Self {
+            expected: format!(
+                "`{}.{columns}`: a row of `{}`",
+                rows.table.name, foreign.table
+            ),
             children,
             present: present.into_iter().collect(),
             made,

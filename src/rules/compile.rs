@@ -338,6 +338,15 @@ targets:
         assert_eq!(words[2], ["bad_date"]);
         assert_eq!(words[3], [""; 0]);
         assert_eq!(words[4], ["missing_key"]);
+        let expected = [
+            (1, "`Labels`: a list"),
+            (1, "`Sex`: one value within `Person`"),
+            (1, "year > 2000 OR year IS NULL"),
+            (2, "`Day`: a date as `%Y%m%d`"),
+            (4, "`visits.visit_id`: a value"),
+        ];
+        let expected = expected.map(|(record, text)| (record, text.to_owned()));
+        assert_eq!(shaped.expected, expected);
         assert_eq!(shaped.targets[0].records, [0, 3]);
         assert_eq!(shaped.targets[0].cells[2], Cell::Integer(2017));
         assert_eq!(shaped.targets[1].records, [0, 0]);

@@ -12,6 +12,7 @@ mod expression;
 mod list;
 mod lookup;
 mod plan;
+mod rejections;
 mod scope;
 mod shape;
 mod spec;

@@ -9,6 +9,7 @@ use polars::prelude::*;
 use super::convert::{self, Converted};
 use super::expression::{Expression, evaluate};
 use super::plan::{Plan, Target, builtin};
+use super::rejections::Rejections;
 use super::step::{Frame, Reasons, Step};
 use crate::base::{Cell, CellType, Error, Result};
 
@@ -22,6 +23,8 @@ pub type References = Vec<HashMap<String, String>>;
 pub struct Shaped {
     /// For each record why it cannot go on; zero: it can. [`Plan::words`] names them.
     pub reasons: Vec<u64>,
+    /// What was expected of those records, without values, in the order of records; any number for one.
+    pub expected: Vec<(u32, String)>,
     /// Rows for each target of the plan, of records without a reason only.
     pub targets: Vec<TargetRows>,
 }
@@ -56,14 +59,12 @@ impl Plan {
             for step in &rows.steps {
                 frame.apply(step)?;
             }
-            for (reasons, parent) in frame.reasons.iter().zip(&parents) {
-                base.reasons[*parent as usize] |= reasons;
-            }
+            base.rejected.inherit(&frame.rejected, &parents);
             sets.push((frame, parents));
         }
-        let own: Vec<u32> = (0..base.reasons.len() as u32).collect();
+        let own: Vec<u32> = (0..base.data.height() as u32).collect();
         let mut drafts = Vec::with_capacity(self.targets.len());
-        let mut found = vec![0; own.len()];
+        let mut found = Rejections::none(own.len());
         for target in &self.targets {
             let (frame, parents) = match target.row_set {
                 Some(set) => (&sets[set].0, &sets[set].1),
@@ -73,20 +74,22 @@ impl Plan {
                 target,
                 frame,
                 parents,
-                &base.reasons,
+                &base.rejected.reasons,
                 &mut found,
             )?);
         }
-        let mut reasons = base.reasons;
-        reasons
-            .iter_mut()
-            .zip(found)
-            .for_each(|(all, new)| *all |= new);
+        let mut rejected = base.rejected;
+        rejected.inherit(&found, &own);
+        let Rejections { reasons, expected } = rejected.sorted();
         let targets = drafts
             .into_iter()
             .map(|draft| draft.finish(&reasons))
             .collect();
-        Ok(Shaped { reasons, targets })
+        Ok(Shaped {
+            reasons,
+            expected,
+            targets,
+        })
     }
 
     /// The value each group must have by agreement `number`, given all staged records of the groups as text.
@@ -105,7 +108,7 @@ impl Plan {
         let versions = versions(&frame, &order)?;
         let mut first: HashMap<String, (&str, &str)> = HashMap::new();
         for (row, (group, value)) in groups.iter().zip(values.iter()).enumerate() {
-            let (Some(group), Some(value), 0) = (group, value, frame.reasons[row]) else {
+            let (Some(group), Some(value), 0) = (group, value, frame.rejected.reasons[row]) else {
                 continue;
             };
             let candidate = (versions[row].as_str(), value);
@@ -127,12 +130,16 @@ impl Plan {
         };
         let groups = frame.text(&agreement.within)?;
         let values = frame.text(&agreement.column)?;
+        let wanted = format!(
+            "`{}`: one value within `{}`",
+            agreement.column, agreement.within
+        );
         for (row, (group, value)) in groups.iter().zip(values.iter()).enumerate() {
             let reference = group.and_then(|group| expected.get(group));
             if let (Some(reference), Some(value)) = (reference, value)
                 && reference != value
             {
-                frame.reasons[row] |= agreement.reason;
+                frame.rejected.add(row, agreement.reason, &wanted);
             }
         }
         Ok(())
@@ -174,7 +181,7 @@ impl Draft {
         frame: &Frame,
         parents: &[u32],
         known: &[Reasons],
-        found: &mut [Reasons],
+        found: &mut Rejections,
     ) -> Result<Self> {
         let holds = target
             .condition
@@ -197,7 +204,8 @@ impl Draft {
                     column.name, target.table
                 ))
             })?;
-            mark(&converted, column.cell_type, &rows, parents, found);
+            let place = format!("`{}.{}`", target.table, column.name);
+            mark(&converted, &place, column.cell_type, &rows, parents, found);
             let missing = match number < target.keys {
                 true => builtin::MISSING_KEY,
                 false => builtin::MISSING_VALUE,
@@ -208,9 +216,9 @@ impl Draft {
                     // a null that a failed conversion left behind is not missing
                     if converted.cells[*row].is_null()
                         && known[record] == 0
-                        && found[record] & !(builtin::MISSING_KEY | builtin::MISSING_VALUE) == 0
+                        && found.reasons[record] & !MISSING == 0
                     {
-                        found[record] |= missing;
+                        found.add(record, missing, &format!("{place}: a value"));
                     }
                 }
             }
@@ -244,25 +252,31 @@ impl Draft {
     }
 }
 
+const MISSING: Reasons = builtin::MISSING_KEY | builtin::MISSING_VALUE;
+
 fn mark(
     converted: &Converted,
+    place: &str,
     cell_type: CellType,
     rows: &[(usize, u32)],
     parents: &[u32],
-    found: &mut [Reasons],
+    found: &mut Rejections,
 ) {
     if converted.failed.is_empty() {
         return;
     }
-    let reason = match cell_type {
-        CellType::Integer | CellType::Float => builtin::BAD_NUMBER,
-        CellType::Date | CellType::Timestamp => builtin::BAD_DATE,
-        CellType::Boolean => builtin::BAD_BOOLEAN,
-        CellType::Text => builtin::BAD_TEXT,
+    let (reason, kind) = match cell_type {
+        CellType::Integer => (builtin::BAD_NUMBER, "a whole number"),
+        CellType::Float => (builtin::BAD_NUMBER, "a number"),
+        CellType::Date => (builtin::BAD_DATE, "a date"),
+        CellType::Timestamp => (builtin::BAD_DATE, "a date and time"),
+        CellType::Boolean => (builtin::BAD_BOOLEAN, "true or false"),
+        CellType::Text => (builtin::BAD_TEXT, "a text without the character NUL"),
     };
+    let expected = format!("{place}: {kind}");
     for row in &converted.failed {
         if rows.binary_search_by_key(row, |(row, _)| *row).is_ok() {
-            found[parents[*row] as usize] |= reason;
+            found.add(parents[*row] as usize, reason, &expected);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::convert;
 use super::expression::{Expression, as_text, evaluate};
 use super::list::{self, Item};
 use super::lookup::Lookup;
+use super::rejections::Rejections;
 use super::spec::ListSyntax;
 use crate::base::{Error, Result};
 
@@ -70,8 +71,8 @@ pub enum Conversion {
 pub struct Frame {
     /// The columns.
     pub data: DataFrame,
-    /// Why each row cannot go on; none set: it can.
-    pub reasons: Vec<Reasons>,
+    /// Which rows cannot go on.
+    pub rejected: Rejections,
     /// The lists behind the columns made by `list` steps.
     pub lists: HashMap<String, Vec<Option<Vec<Item>>>>,
 }
@@ -80,7 +81,7 @@ impl Frame {
     /// Rows that have passed no step yet.
     pub fn new(data: DataFrame) -> Self {
         Self {
-            reasons: vec![0; data.height()],
+            rejected: Rejections::none(data.height()),
             lists: HashMap::new(),
             data,
         }
@@ -184,20 +185,24 @@ impl Frame {
         let text = self.text(column)?;
         let made = match to {
             Conversion::Date(format) => {
-                let days = self.parsed(&text, reason, |t| {
-                    convert::date(t, format).map(convert::days_of)
-                });
+                let expected = format!("`{column}`: a date as `{format}`");
+                let parse = |t: &str| convert::date(t, format).map(convert::days_of);
+                let days = self.parsed(&text, reason, &expected, parse);
                 Int32Chunked::from_iter_options(PlSmallStr::EMPTY, days.into_iter())
                     .into_date()
                     .into_column()
             }
             Conversion::Integer => {
-                let numbers = self.parsed(&text, reason, |t| convert::integer(t.trim()));
+                let expected = format!("`{column}`: a whole number");
+                let parse = |t: &str| convert::integer(t.trim());
+                let numbers = self.parsed(&text, reason, &expected, parse);
                 Int64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter())
                     .into_column()
             }
             Conversion::Float => {
-                let numbers = self.parsed(&text, reason, |t| convert::float(t.trim()));
+                let expected = format!("`{column}`: a number");
+                let parse = |t: &str| convert::float(t.trim());
+                let numbers = self.parsed(&text, reason, &expected, parse);
                 Float64Chunked::from_iter_options(PlSmallStr::EMPTY, numbers.into_iter())
                     .into_column()
             }
@@ -210,13 +215,14 @@ impl Frame {
         &mut self,
         text: &StringChunked,
         reason: Reasons,
+        expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Vec<Option<T>> {
         let mut values = Vec::with_capacity(text.len());
         for (row, text) in text.iter().enumerate() {
             let value = text.and_then(&parse);
             if value.is_none() && text.is_some() {
-                self.reasons[row] |= reason;
+                self.rejected.add(row, reason, expected);
             }
             values.push(value);
         }
@@ -232,7 +238,9 @@ impl Frame {
         reason: Reasons,
     ) -> Result<()> {
         let text = self.text(column)?;
-        let lists = self.parsed(&text, reason, |t| list::parse(t, syntax, separator));
+        let expected = format!("`{column}`: a list");
+        let parse = |t: &str| list::parse(t, syntax, separator);
+        let lists = self.parsed(&text, reason, &expected, parse);
         let json = lists.iter().map(|l| l.as_deref().map(list::to_json));
         let json = StringChunked::from_iter_options(PlSmallStr::EMPTY, json);
         self.put(name, json.into_column())?;
@@ -262,7 +270,7 @@ impl Frame {
     fn check(&mut self, condition: &Expression, reason: Reasons) -> Result<()> {
         for (row, holds) in self.holds(condition)?.into_iter().enumerate() {
             if !holds {
-                self.reasons[row] |= reason;
+                self.rejected.add(row, reason, condition.text());
             }
         }
         Ok(())

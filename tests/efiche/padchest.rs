@@ -300,6 +300,7 @@ async fn records_that_somebody_else_processed_are_not_processed_again() {
         let batch = || Batch {
             row_ids: &[1, 2, 3],
             reasons: vec![Vec::new(); 3],
+            expected: Default::default(),
             tables: Vec::new(),
             main: 0,
         };

@@ -196,17 +196,17 @@ async fn a_row_without_its_parent_waits_in_quarantine() {
             .records()
             .quarantined(&QuarantineFilter::default(), 10)
             .await;
-        let reasons: Vec<String> = open
+        let found: Vec<String> = open
             .expect("a list")
             .into_iter()
-            .map(|r| r.reasons)
+            .map(|r| format!("{} {}", r.reasons, r.detail))
             .collect();
         assert_eq!(
-            reasons,
+            found,
             [
-                r#"["missing_parent"]"#,
-                r#"["bad_number"]"#,
-                r#"["missing_key"]"#
+                r#"["missing_parent"] `beds.ward`: a row of `wards`"#,
+                r#"["bad_number"] `beds.number`: a whole number"#,
+                r#"["missing_key"] `beds.ward`: a value"#
             ]
         );
 

@@ -1,6 +1,7 @@
 //! Reads and shapes the next records while the last ones are written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -181,6 +182,7 @@ impl Chunk {
                 .iter()
                 .map(|reasons| plan.words(*reasons))
                 .collect(),
+            expected: self.expected(start, end),
             tables: tables.collect(),
             main: prepared
                 .tables
@@ -188,5 +190,16 @@ impl Chunk {
                 .position(|bound| bound.target == 0)
                 .unwrap_or(0),
         }
+    }
+    /// What was expected of the records from `start` to `end`, by their place among them.
+    fn expected(&self, start: usize, end: usize) -> BTreeMap<usize, Vec<Cow<'_, str>>> {
+        let all = &self.shaped.expected;
+        let place = |bound: usize| all.partition_point(|(record, _)| (*record as usize) < bound);
+        let mut expected: BTreeMap<usize, Vec<Cow<'_, str>>> = BTreeMap::new();
+        for (record, text) in &all[place(start)..place(end)] {
+            let texts = expected.entry(*record as usize - start).or_default();
+            texts.push(Cow::Borrowed(text));
+        }
+        expected
     }
 }
