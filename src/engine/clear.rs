@@ -45,7 +45,7 @@ pub struct RetryRequest {
 }
 
 impl Handle {
-    /// Makes the failed tasks of runs ready again, with what they held back, and queues the runs.
+    /// Makes the failed tasks of runs ready again, with what they held back and what a stopped run left out, and queues the runs.
     ///
     /// # Errors
     /// When there is nothing to retry.
@@ -202,30 +202,25 @@ impl Handle {
     }
 }
 
-/// The failed tasks of a run and what they held back; of a cancelled run, all that did not succeed.
+/// The failed tasks of a run, what they held back, and what it left out when a person or its time limit stopped it.
 fn failed_and_held_back(
     run: &Run,
     graph: &Graph,
     tasks: &[TaskInstance],
     request: &RetryRequest,
 ) -> Result<BTreeSet<usize>> {
-    let state = |index: usize| {
+    let again = |index: usize| {
         let name = graph.task_id(index);
-        tasks
-            .iter()
-            .find(|task| task.task_id == *name)
-            .map(|task| task.state)
-    };
-    let stopped = run.state == RunState::Cancelled;
-    let again = |state: Option<TaskState>| match state {
-        Some(TaskState::Failed | TaskState::UpstreamFailed) => true,
-        Some(TaskState::Skipped) => stopped,
-        _ => false,
+        let task = tasks.iter().find(|task| task.task_id == *name);
+        task.is_some_and(|task| match task.state {
+            TaskState::Failed | TaskState::UpstreamFailed => true,
+            _ => task.was_left_out(),
+        })
     };
     let mut chosen: BTreeSet<usize> = match &request.task {
         Some(task) => {
             let mut chosen = graph.select(task.as_str())?;
-            chosen.retain(|index| again(state(*index)));
+            chosen.retain(|index| again(*index));
             if chosen.is_empty() {
                 return Err(Error::new(format!(
                     "task `{task}` of run `{}` did not fail",
@@ -238,16 +233,14 @@ fn failed_and_held_back(
             }
             chosen
         }
-        None => (0..graph.len())
-            .filter(|index| again(state(*index)))
-            .collect(),
+        None => (0..graph.len()).filter(|index| again(*index)).collect(),
     };
     for index in chosen.clone() {
         let after = graph.all_downstream(index);
         chosen.extend(
             after
                 .into_iter()
-                .filter(|after| request.downstream || again(state(*after))),
+                .filter(|after| request.downstream || again(*after)),
         );
     }
     Ok(chosen)

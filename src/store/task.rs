@@ -40,7 +40,7 @@ pub struct TaskInstance {
     pub tables: BTreeMap<String, Counts>,
     /// Small values for later templates.
     pub outputs: Map<String, Value>,
-    /// Why the last try failed, or why it was skipped.
+    /// Why the last try failed, or why it was skipped; none where a stopped run left it out.
     pub error: Option<String>,
     /// The way out.
     pub hint: Option<String>,
@@ -100,6 +100,11 @@ impl Store {
 }
 
 impl TaskInstance {
+    /// Whether it did not start because its run was stopped, by a person or by its time limit. Every other skip has a reason.
+    pub fn was_left_out(&self) -> bool {
+        self.state == TaskState::Skipped && self.error.is_none()
+    }
+
     pub(super) fn new(run_id: RunId, task_id: TaskId, position: u32) -> Self {
         Self {
             run_id,
@@ -175,7 +180,14 @@ impl TaskInstance {
             }
             E::TaskDeferred { until } => self.next_at = Some(*until),
             E::TaskSkipped { reason } => self.error = Some(clean(reason)),
-            E::TaskCancelled => self.next_at = None,
+            E::TaskCancelled => {
+                self.next_at = None;
+                if self.state == TaskState::Skipped {
+                    // what is known of an earlier try is no reason to skip
+                    self.error = None;
+                    self.hint = None;
+                }
+            }
             E::TaskCleared => {
                 *self = Self {
                     try_number: self.try_number,
@@ -270,4 +282,42 @@ impl TaskInstance {
 /// A text both databases can keep: PostgreSQL has no place for a NUL.
 pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stopped_run_left_out_is_told_from_what_need_not_run() {
+        let apply = |events: &[EventKind]| {
+            let mut task = TaskInstance::new("r".into(), "t".into(), 0);
+            for event in events {
+                let applied = task.apply(DateTime::UNIX_EPOCH, event);
+                applied.expect("a possible event");
+            }
+            task
+        };
+        let reason = "`when` is false".to_owned();
+        assert!(!apply(&[EventKind::TaskSkipped { reason }]).was_left_out());
+        assert!(apply(&[EventKind::TaskCancelled]).was_left_out());
+        let started = EventKind::TaskStarted {
+            r#try: 1,
+            owner: "a".to_owned(),
+        };
+        let failed = EventKind::TaskRetryPlanned {
+            error: "no".to_owned(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        let scheduled = EventKind::TaskScheduled;
+        let waits_again = [
+            scheduled.clone(),
+            EventKind::TaskQueued,
+            started,
+            failed,
+            scheduled,
+            EventKind::TaskCancelled,
+        ];
+        assert!(apply(&waits_again).was_left_out());
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use galen::base::{RunState, TaskState};
+use galen::engine::{RetryRequest, RetryWhat};
 
 use super::world::{World, tries_made};
 use crate::support::databases;
@@ -168,6 +169,42 @@ async fn time_limits_stop_the_work() {
         let (state, tasks) = world.run("slow_run").await;
         assert_eq!(state, RunState::Failed);
         assert_eq!(tasks["after"], TaskState::Skipped);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_of_a_run_that_took_too_long_runs_what_its_limit_skipped() {
+    for database in databases().await {
+        let world = World::new(database).await;
+        world.dag(
+            "too_long",
+            "dagrun_timeout: 700ms\ndefault_args: {retry_delay: 1ms}",
+            &[
+                "task_id: bad, with: {ends: [fatal, ok]}",
+                "task_id: again, retries: 1, with: {ends: [fail, hang, ok]}",
+                "task_id: after, depends_on: [again]",
+                "task_id: not_now, when: '{{ 1 > 2 }}'",
+            ],
+        );
+        let run = world.trigger("too_long").await;
+        world.drive(&run).await;
+        let tasks = world.tasks(&run).await;
+        assert_eq!(world.state(&run).await, RunState::Failed);
+        assert_eq!(tasks["after"], TaskState::Skipped);
+        let request = RetryRequest {
+            what: RetryWhat::Run(run.clone()),
+            task: None,
+            downstream: false,
+            dry_run: false,
+        };
+        let cleared = world.handle.retry(&request).await.expect("a retry");
+        let names: Vec<&str> = cleared[0].tasks.iter().map(|task| task.as_str()).collect();
+        assert_eq!(names, ["bad", "again", "after"]);
+        world.drive(&run).await;
+        assert_eq!(world.state(&run).await, RunState::Success);
+        let tasks = world.tasks(&run).await;
+        assert_eq!(tasks["after"], TaskState::Success);
+        assert_eq!(tasks["not_now"], TaskState::Skipped);
     }
 }
 
