@@ -6,70 +6,73 @@ use chrono::{DateTime, Utc};
 
 use super::engine::Engine;
 use super::group::{Group, Launch};
-use super::worker::Completion;
 use crate::base::{Error, Event, EventKind, Result, RunId, Subject};
+use crate::store::Refusal;
 
 impl Engine {
     /// Writes the group, then starts its tries. Runs that somebody else changed meanwhile are taken out of it, loaded again, and decided anew.
     pub(super) async fn commit(&mut self, mut group: Group) -> Result<()> {
-        loop {
-            let applied = self
-                .handle
-                .store
-                .apply_after(
-                    &self.handle.owner,
-                    group.at,
-                    self.seen,
-                    group.changes.clone(),
-                )
-                .await;
-            let results = match applied {
-                Ok(Some(results)) => results,
-                Ok(None) => {
-                    let elsewhere = self.elsewhere().await?;
-                    self.give_up(&mut group, &elsewhere).await?;
-                    continue;
-                }
-                Err(error) => {
-                    self.unsaved.append(&mut group.absorbed);
-                    for launch in group.launches {
-                        self.slots.give_back(&launch.lane, launch.slots);
-                    }
-                    return Err(error);
-                }
-            };
-            let mut refused = BTreeSet::new();
-            for (change, result) in group.changes.iter().zip(results) {
-                match result {
-                    Ok(event) => self.observe(event),
-                    Err(refusal) => {
-                        tracing::warn!(%refusal, "the store refused an event");
-                        refused.extend(change.run().cloned());
-                    }
-                }
+        match self.write(&mut group).await {
+            Ok(results) => self.follow_up(group, results).await,
+            Err(error) => {
+                self.take_back(&mut group, |_| true);
+                Err(error)
             }
-            for run in group.ended.iter().filter(|run| !refused.contains(*run)) {
-                self.active.remove(run);
-                self.queue_changed = true;
-                self.room_changed = true;
-            }
-            if !group.ended.is_empty() {
-                self.versions.sweep();
-            }
-            let at = group.at;
-            for launch in group.launches {
-                self.launch(launch, at, &refused);
-            }
-            for call in group
-                .hooks
-                .into_iter()
-                .filter(|call| !refused.contains(call.run_id()))
-            {
-                self.hooks.spawn(self.worker.clone().call(call));
-            }
-            refused.extend(group.reopened);
-            return self.reload(refused).await;
         }
+    }
+
+    /// Writes what stands of the group; gives what became of each change.
+    async fn write(&mut self, group: &mut Group) -> Result<Vec<Result<Event, Refusal>>> {
+        loop {
+            let store = &self.handle.store;
+            let changes = group.changes.clone();
+            let written = store.apply_after(&self.handle.owner, group.at, self.seen, changes);
+            if let Some(results) = written.await? {
+                return Ok(results);
+            }
+            let elsewhere = self.elsewhere().await?;
+            self.take_back(group, |run| elsewhere.contains(run));
+            self.reload(elsewhere).await?;
+        }
+    }
+
+    /// Does what follows from a group that was written.
+    async fn follow_up(
+        &mut self,
+        group: Group,
+        results: Vec<Result<Event, Refusal>>,
+    ) -> Result<()> {
+        let mut refused = BTreeSet::new();
+        for (change, result) in group.changes.iter().zip(results) {
+            match result {
+                Ok(event) => self.observe(event),
+                Err(refusal) => {
+                    tracing::warn!(%refusal, "the store refused an event");
+                    refused.extend(change.run().cloned());
+                }
+            }
+        }
+        for run in group.ended.iter().filter(|run| !refused.contains(*run)) {
+            self.active.remove(run);
+            self.queue_changed = true;
+            self.room_changed = true;
+        }
+        if !group.ended.is_empty() {
+            self.versions.sweep();
+        }
+        let at = group.at;
+        for launch in group.launches {
+            self.launch(launch, at, &refused);
+        }
+        for call in group
+            .hooks
+            .into_iter()
+            .filter(|call| !refused.contains(call.run_id()))
+        {
+            self.hooks.spawn(self.worker.clone().call(call));
+        }
+        refused.extend(group.reopened);
+        self.reload(refused).await
     }
 
     fn launch(&mut self, launch: Launch, at: DateTime<Utc>, refused: &BTreeSet<RunId>) {
@@ -86,29 +89,19 @@ impl Engine {
         self.held.insert(handle.id(), (launch.lane, launch.slots));
     }
 
-    /// Takes runs out of a group that was not written, and loads them again.
-    async fn give_up(&mut self, group: &mut Group, runs: &BTreeSet<RunId>) -> Result<()> {
+    /// Takes runs out of a group that was not written: their slots are free again, and tries that ended are still to be taken in.
+    fn take_back(&mut self, group: &mut Group, mut of: impl FnMut(&RunId) -> bool) {
         group
             .changes
-            .retain(|change| !change.run().is_some_and(|run| runs.contains(run)));
-        group.ended.retain(|run| !runs.contains(run));
-        group.reopened.retain(|run| !runs.contains(run));
-        group.hooks.retain(|call| !runs.contains(call.run_id()));
-        let (dropped, kept) = std::mem::take(&mut group.launches)
-            .into_iter()
-            .partition(|l| runs.contains(&l.run));
-        group.launches = kept;
-        let dropped: Vec<Launch> = dropped;
-        for launch in dropped {
+            .retain(|change| !change.run().is_some_and(&mut of));
+        group.ended.retain(|run| !of(run));
+        group.reopened.retain(|run| !of(run));
+        group.hooks.retain(|call| !of(call.run_id()));
+        for launch in group.launches.extract_if(.., |launch| of(&launch.run)) {
             self.slots.give_back(&launch.lane, launch.slots);
         }
-        let (again, kept) = std::mem::take(&mut group.absorbed)
-            .into_iter()
-            .partition(|d| runs.contains(&d.run));
-        group.absorbed = kept;
-        let again: Vec<Completion> = again;
+        let again = group.absorbed.extract_if(.., |done| of(&done.run));
         self.unsaved.extend(again);
-        self.reload(runs.iter().cloned()).await
     }
 
     /// Takes note of what others wrote; gives the runs concerned.
@@ -143,5 +136,36 @@ impl Engine {
             // nobody listens any more: then nobody misses it
             let _ = observer.send(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::bench::Bench;
+
+    #[tokio::test]
+    async fn an_engine_that_is_overtaken_keeps_no_slot() {
+        let mut bench = Bench::new().await;
+        bench.dag("small", "");
+        bench.queue("small").await;
+        bench.overtake().await;
+        let refused = bench.engine.pass().await.expect_err("it leads no more");
+        assert!(refused.is_transient(), "{refused}");
+        assert!(bench.engine.slots.all_free());
+        assert!(bench.engine.jobs.is_empty(), "nothing was started");
+    }
+
+    #[tokio::test]
+    async fn a_try_that_ended_is_not_lost_with_the_group_that_says_so() {
+        let mut bench = Bench::new().await;
+        bench.dag("small", "");
+        bench.queue("small").await;
+        bench.engine.pass().await.expect("it starts");
+        let done = bench.engine.jobs.join_next_with_id().await;
+        bench.engine.receive(done.expect("a try"));
+        bench.overtake().await;
+        let refused = bench.engine.pass().await;
+        refused.expect_err("it leads no more");
+        assert_eq!(bench.engine.unsaved.len(), 1);
     }
 }

@@ -134,9 +134,10 @@ impl Engine {
     pub async fn pass(&mut self) -> Result<()> {
         loop {
             let mut group = Group::new(self.handle.clock.now());
+            // first what can fail: nothing is in hand yet that would be lost with the group
+            self.start_runs(&mut group).await?;
             self.absorb(&mut group);
             self.ring(&mut group);
-            self.start_runs(&mut group).await?;
             self.advance(&mut group);
             self.give_slots(&mut group);
             if group.changes.is_empty() {

@@ -6,6 +6,8 @@
 mod active;
 mod backfill;
 mod backfilling;
+#[cfg(test)]
+mod bench;
 mod clear;
 mod commit;
 mod compiled;

@@ -134,14 +134,11 @@ impl Engine {
         self.active.insert(id, run);
     }
 
-    /// Forgets every run; what the store has is all that counts.
+    /// Forgets every run, with no try under way any more; what the store has is all that counts.
     pub(super) fn forget(&mut self) {
-        for run in std::mem::take(&mut self.active).into_keys() {
-            self.slots.forget(&run);
-        }
-        for (lane, slots) in std::mem::take(&mut self.held).into_values() {
-            self.slots.give_back(&lane, slots);
-        }
+        self.active.clear();
+        self.held.clear();
+        self.slots.free_all();
         self.queued.clear();
         self.touched.clear();
         self.timers.clear();

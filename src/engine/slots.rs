@@ -76,6 +76,14 @@ impl Slots {
         self.waiting.retain(|_, queue| !queue.is_empty());
     }
 
+    /// No slot taken, nobody waiting; the limits stay.
+    pub fn free_all(&mut self) {
+        self.active = 0;
+        self.pool_use.clear();
+        self.dag_use.clear();
+        self.waiting.clear();
+    }
+
     /// Gives a slot to the first in line that fits every limit; `None` when nobody fits.
     ///
     /// A task that wants more slots than are free waits without holding up smaller ones of other lanes; within its lane it
@@ -112,6 +120,13 @@ impl Slots {
         if let Some(used) = self.dag_use.get_mut(&lane.dag) {
             *used = used.saturating_sub(1);
         }
+    }
+
+    /// Whether nothing is at work.
+    #[cfg(test)]
+    pub fn all_free(&self) -> bool {
+        let used = self.pool_use.values().chain(self.dag_use.values());
+        self.active == 0 && used.into_iter().all(|used| *used == 0)
     }
 
     fn fits(&self, lane: &Lane, slots: u32) -> bool {
