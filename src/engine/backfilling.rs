@@ -50,40 +50,41 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the runs of the next dates where there is room, and ends backfills that are through.
+    /// Makes the runs of the next dates where there is room, and ends backfills that are through. One that was paused meanwhile, or changed
+    /// otherwise, is planned again first.
     ///
     /// # Errors
     /// When the store cannot be used.
     pub(super) async fn create_backfill_runs(&mut self) -> Result<()> {
         let mut backfills = std::mem::take(&mut self.backfills);
-        let mut result = Ok(());
+        let mut result = Ok(true);
         for backfill in &mut backfills {
             result = self.next_dates(backfill).await;
-            if result.is_err() {
+            if !matches!(result, Ok(true)) {
                 break;
             }
         }
         backfills.retain(|backfill| backfill.stored.state == BackfillState::Running);
         self.backfills = backfills;
-        result
+        result.map(drop)
     }
 
-    async fn next_dates(&mut self, backfill: &mut Backfilling) -> Result<()> {
+    /// `false`: the backfills are to be planned again.
+    async fn next_dates(&mut self, backfill: &mut Backfilling) -> Result<bool> {
         let id = backfill.stored.backfill_id.clone();
         let subject = Subject::Dag(backfill.stored.dag_id.clone());
-        let open = self.open_of(&id);
-        if backfill.pending.is_empty() && open == 0 {
+        if backfill.pending.is_empty() && self.open_of(&id) == 0 {
             let kind = EventKind::BackfillEnded {
                 backfill_id: id.to_string(),
             };
-            self.handle
-                .apply(vec![Change::Event(subject, kind)])
-                .await?;
+            let ended = vec![Change::Event(subject, kind)];
+            if !self.write_decided(ended).await? {
+                return Ok(false);
+            }
             backfill.stored.state = BackfillState::Done;
-            return Ok(());
+            return Ok(true);
         }
-        let room = (backfill.options.max_active_runs as usize).saturating_sub(open);
-        for _ in 0..room {
+        while self.open_of(&id) < backfill.options.max_active_runs as usize {
             let Some(date) = backfill.pending.last() else {
                 break;
             };
@@ -100,11 +101,14 @@ impl Engine {
             let run_id = run.run_id.clone();
             // both or neither: a date is decided exactly when its run exists
             let changes = vec![Change::CreateRun(run), Change::Event(subject.clone(), kind)];
-            self.handle.apply(changes).await?;
-            backfill.pending.pop();
+            let decided = self.write_decided(changes).await?;
             self.reload([run_id]).await?;
+            if !decided {
+                return Ok(false);
+            }
+            backfill.pending.pop();
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn run_of(
@@ -162,5 +166,55 @@ impl Engine {
             .iter()
             .find(|b| b.stored.backfill_id == *id)?;
         Some(backfill.options.max_active_runs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use serde_json::Map;
+
+    use crate::engine::bench::Bench;
+    use crate::engine::{BackfillRequest, Reprocess};
+    use crate::store::RunFilter;
+
+    #[tokio::test]
+    async fn a_pause_in_the_middle_of_a_turn_makes_no_run_and_ends_nothing() {
+        let mut bench = Bench::new().await;
+        bench.dag("days", "schedule: {cron: '@daily', start_date: 2026-01-01}");
+        let day = |day| NaiveDate::from_ymd_opt(2026, 1, day).expect("a date");
+        let request = BackfillRequest {
+            dag_id: "days".into(),
+            from: day(1),
+            to: day(3),
+            reprocess: Reprocess::None,
+            max_active_runs: Some(1),
+            backwards: false,
+            params: Map::new(),
+            dry_run: false,
+        };
+        let plan = bench.other.backfill(&request).await.expect("a backfill");
+        let id = plan.backfill_id.expect("its name");
+        bench.engine.recover().await.expect("read");
+        bench.engine.plan_backfills().await.expect("planned");
+        bench.engine.dags_changed = false;
+        // the engine is about to make the first run
+        bench.other.pause_backfill(&id).await.expect("a pause");
+        let made = bench.engine.create_backfill_runs().await;
+        made.expect("the engine goes on");
+        assert!(bench.engine.dags_changed, "it looks again");
+        let runs = bench.other.store().runs(&RunFilter::default()).await;
+        assert_eq!(runs.expect("runs"), []);
+
+        bench.other.backfill(&request).await.expect("resumed");
+        bench.engine.recover().await.expect("read");
+        bench.engine.tick().await.expect("planned again");
+        let runs = bench.other.store().runs(&RunFilter::default()).await;
+        let names: Vec<String> = runs
+            .expect("runs")
+            .iter()
+            .map(|run| run.run_id.to_string())
+            .collect();
+        assert_eq!(names, ["days__backfill__20260101T000000Z"]);
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::engine::Engine;
 use super::group::{Group, Launch};
 use crate::base::{Error, Event, EventKind, Result, RunId, Subject};
-use crate::store::Refusal;
+use crate::store::{Change, Refusal};
 
 impl Engine {
     /// Writes the group, then starts its tries. Runs that somebody else changed meanwhile are taken out of it, loaded again, and decided anew.
@@ -33,6 +33,37 @@ impl Engine {
             let elsewhere = self.elsewhere().await?;
             self.take_back(group, |run| elsewhere.contains(run));
             self.reload(elsewhere).await?;
+        }
+    }
+
+    /// Writes changes that were decided from what this engine knows. `false`: they are to be decided anew, as what it knew is no longer
+    /// so.
+    ///
+    /// # Errors
+    /// When the store cannot be used, or another process has taken the lead.
+    pub(super) async fn write_decided(&mut self, changes: Vec<Change>) -> Result<bool> {
+        loop {
+            let (store, at) = (&self.handle.store, self.handle.clock.now());
+            let written = store.apply_after(&self.handle.owner, at, self.seen, changes.clone());
+            let Some(results) = written.await? else {
+                let elsewhere = self.elsewhere().await?;
+                self.reload(elsewhere).await?;
+                if self.dags_changed {
+                    return Ok(false);
+                }
+                continue;
+            };
+            for result in results {
+                match result {
+                    Ok(event) => self.observe(event),
+                    Err(Refusal::RunExists(_)) => {}
+                    Err(refusal) => {
+                        tracing::warn!(%refusal, "the store refused an event");
+                        self.dags_changed = true;
+                    }
+                }
+            }
+            return Ok(!self.dags_changed);
         }
     }
 
