@@ -100,7 +100,8 @@ impl Engine {
             .into_iter()
             .filter(|call| !refused.contains(call.run_id()))
         {
-            self.hooks.spawn(self.worker.clone().call(call));
+            let stop = self.hook_stop.child_token();
+            self.hooks.spawn(self.worker.clone().call(call, stop));
         }
         refused.extend(group.reopened);
         self.reload(refused).await

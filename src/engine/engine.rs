@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::active::ActiveRun;
 use super::backfilling::Backfilling;
@@ -59,6 +60,8 @@ pub struct Engine {
     pub(super) timers: BTreeSet<(DateTime<Utc>, RunId, Option<usize>)>,
     pub(super) jobs: JoinSet<Completion>,
     pub(super) hooks: JoinSet<()>,
+    /// Tells hooks under way to stop.
+    pub(super) hook_stop: CancellationToken,
     pub(super) unsaved: Vec<Completion>,
     /// Last event this engine knows of.
     pub(super) seen: u64,
@@ -114,6 +117,7 @@ impl Engine {
             timers: BTreeSet::new(),
             jobs: JoinSet::new(),
             hooks: JoinSet::new(),
+            hook_stop: CancellationToken::new(),
             unsaved: Vec::new(),
             seen: 0,
             stopping: false,

@@ -1,17 +1,21 @@
 //! Hooks: calls of the `shell` or `http` operator because a task or a run ended.
 //!
-//! A hook is called once, after its event was written; what becomes of it is in its log and changes no state.
+//! A hook is called once, after its event was written; what becomes of it is in its log and changes no state. It has [`LIMIT`] to end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::compiled::Compiled;
 use super::log;
-use super::worker::{RunFacts, Work, Worker};
-use crate::base::{RunId, TaskId};
+use super::worker::{Place, RunFacts, Work, Worker, within};
+use crate::base::{RunId, TaskId, format_duration};
 use crate::dag::Hook;
+
+/// A hook tells somebody of an end; what takes longer is work for a task.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A hook to call.
 pub struct HookCall {
@@ -39,8 +43,8 @@ impl HookCall {
 }
 
 impl Worker {
-    /// Calls a hook and logs how it went.
-    pub async fn call(self, call: HookCall) {
+    /// Calls a hook and logs how it went; `stop` ends it early.
+    pub async fn call(self, call: HookCall, stop: CancellationToken) {
         let dag = &call.compiled.dag;
         let of = call.task.as_ref().map_or("run", TaskId::as_str);
         let log_name = TaskId::new(format!("{of}.{}", call.name));
@@ -59,24 +63,25 @@ impl Worker {
             Ok(operator) => operator,
             Err(error) => return log.error(&error.to_string(), json!({})),
         };
-        let context = self.context(Work {
+        let context = self.context(Place {
             compiled: &call.compiled,
             run: &call.run,
             task_id: &log_name,
             try_number: call.try_number,
             started_at: self.clock.now(),
-            cancel: &CancellationToken::new(),
+            cancel: &stop,
             log: &log,
         });
-        match operator.run(&context).await {
-            Ok(_) => log.info("called", json!({})),
-            Err(error) => {
-                let text = error
-                    .error()
-                    .map_or_else(|| "stopped".to_owned(), ToString::to_string);
-                tracing::warn!(hook = %log_name, run = %call.run.run_id, error = %text, "a hook failed");
-                log.error(&text, json!({}));
-            }
-        }
+        let work = tokio::spawn(async move { operator.run(&context).await });
+        let failed = match within(work, LIMIT, &stop).await {
+            Work::Ended(Ok(Ok(_))) => return log.info("called", json!({})),
+            Work::Ended(Ok(Err(error))) => error.error().map(ToString::to_string),
+            Work::Ended(Err(panic)) => Some(format!("the operator broke off: {panic}")),
+            Work::TimedOut => Some(format!("stopped after {}", format_duration(LIMIT))),
+            Work::Stopped(_) => None,
+        };
+        let text = failed.unwrap_or_else(|| "stopped".to_owned());
+        tracing::warn!(hook = %log_name, run = %call.run.run_id, error = %text, "a hook failed");
+        log.error(&text, json!({}));
     }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -109,6 +110,7 @@ impl Engine {
             self.pass().await?;
             if self.is_finished() {
                 self.step_down().await?;
+                self.see_hooks_out(stop).await;
                 return Ok(Parted::Done);
             }
             let wait = sleep(self.until_next());
@@ -155,15 +157,41 @@ impl Engine {
         self.grace_ends = Some(Instant::now() + self.handle.settings.engine.grace);
     }
 
-    /// Whether nothing is under way and nothing more is to be done: told to stop, or every run it was started for has ended.
+    /// Whether nothing is under way and nothing more is to be done: told to stop, or every run it was started for has ended. What else it
+    /// drives then gets its grace as well, so that a command ends with its own runs and others may lead.
     fn is_finished(&mut self) -> bool {
         let open = |run| self.active.contains_key(run) || self.queued.contains_key(run);
-        self.stopping |= match &self.own {
+        let reached = match &self.own {
             None => false,
             Some(Goal::Runs(runs)) => !runs.iter().any(open),
             Some(Goal::Backfill(id)) => self.backfill_limit(id).is_none(),
         };
-        self.stopping && self.jobs.is_empty() && self.hooks.is_empty()
+        if reached && !self.stopping {
+            self.wind_down();
+        }
+        self.stopping && self.jobs.is_empty()
+    }
+
+    /// Waits for the hooks under way, without the lead: they change no state, so that nobody else need wait for them. Told to stop, they get
+    /// the grace that tries get.
+    async fn see_hooks_out(&mut self, stop: &CancellationToken) {
+        let patience = self.handle.settings.engine.grace;
+        let told = stop.is_cancelled().then_some(self.grace_ends);
+        let over = async {
+            match told {
+                Some(grace_ends) => grace(grace_ends).await,
+                None => {
+                    stop.cancelled().await;
+                    sleep(patience).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = ended(&mut self.hooks) => return,
+            () = over => {}
+        }
+        self.hook_stop.cancel();
+        ended(&mut self.hooks).await;
     }
 
     /// A command in the foreground also drives the runs of those who wait for the lead, so that they need not wait for it to end.
@@ -254,6 +282,10 @@ async fn edits(folder: &mut Option<Folder>) {
         Some(folder) => folder.changed().await,
         None => std::future::pending().await,
     }
+}
+
+async fn ended(hooks: &mut JoinSet<()>) {
+    while hooks.join_next().await.is_some() {}
 }
 
 async fn grace(ends: Option<Instant>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::compiled::Compiled;
@@ -152,7 +153,7 @@ impl Worker {
             Ok(operator) => operator,
             Err(error) => return End::Failed(Failure::new(&error, false)),
         };
-        let context = self.context(Work {
+        let context = self.context(Place {
             compiled: &job.compiled,
             run: &job.run,
             task_id: &task.task_id,
@@ -161,20 +162,14 @@ impl Worker {
             cancel: &job.cancel,
             log,
         });
-        let mut work = tokio::spawn(async move { operator.run(&context).await });
+        let work = tokio::spawn(async move { operator.run(&context).await });
         let limit = task.execution_timeout.unwrap_or(Duration::MAX);
-        let timed_out = tokio::select! {
-            ended = &mut work => return ending(ended),
-            () = job.cancel.cancelled() => false,
-            () = tokio::time::sleep(limit) => true,
-        };
-        job.cancel.cancel();
-        let ended = tokio::time::timeout(STOP_GRACE, &mut work).await;
-        work.abort();
-        match ended {
+        match within(work, limit, &job.cancel).await {
+            Work::Ended(ended) => ending(ended),
             // it was done before it heard that it should stop
-            Ok(Ok(Ok(Verdict::Done(outcome)))) if !timed_out => End::Done(outcome),
-            _ if timed_out => End::Failed(Failure {
+            Work::Stopped(Some(Ok(Ok(Verdict::Done(outcome))))) => End::Done(outcome),
+            Work::Stopped(_) => End::Stopped,
+            Work::TimedOut => End::Failed(Failure {
                 error: format!(
                     "task `{}` was stopped after its `execution_timeout` of {}",
                     task.task_id,
@@ -183,7 +178,6 @@ impl Worker {
                 hint: Some("raise `execution_timeout` if the work needs longer".to_owned()),
                 retry_can_help: true,
             }),
-            _ => End::Stopped,
         }
     }
 
@@ -211,30 +205,30 @@ impl Worker {
         })
     }
 
-    /// The world of one piece of work.
-    pub(super) fn context(&self, work: Work<'_>) -> TaskContext {
+    /// The world of a piece of work.
+    pub(super) fn context(&self, place: Place<'_>) -> TaskContext {
         TaskContext {
-            dag: work.compiled.dag.clone(),
-            files: work.compiled.files.clone(),
-            run_id: work.run.run_id.clone(),
-            task_id: work.task_id.clone(),
-            try_number: work.try_number,
-            started_at: work.started_at,
-            interval: work.run.interval,
-            params: work.run.params.clone(),
+            dag: place.compiled.dag.clone(),
+            files: place.compiled.files.clone(),
+            run_id: place.run.run_id.clone(),
+            task_id: place.task_id.clone(),
+            try_number: place.try_number,
+            started_at: place.started_at,
+            interval: place.run.interval,
+            params: place.run.params.clone(),
             home: self.settings.home.clone(),
             settings: self.settings.clone(),
-            records: work.compiled.records.clone(),
-            snapshots: work.run.snapshots.clone(),
+            records: place.compiled.records.clone(),
+            snapshots: place.run.snapshots.clone(),
             clock: self.clock.clone(),
-            cancel: work.cancel.clone(),
-            log: work.log.clone(),
+            cancel: place.cancel.clone(),
+            log: place.log.clone(),
         }
     }
 }
 
 /// What differs between the worlds of two pieces of work.
-pub(super) struct Work<'a> {
+pub(super) struct Place<'a> {
     pub compiled: &'a Compiled,
     pub run: &'a RunFacts,
     pub task_id: &'a TaskId,
@@ -265,7 +259,40 @@ impl RunFacts {
     }
 }
 
-fn ending(ended: Result<Result<Verdict, TaskError>, tokio::task::JoinError>) -> End {
+/// How an operator came back.
+type Ended = Result<Result<Verdict, TaskError>, JoinError>;
+
+/// What became of the work of an operator.
+pub(super) enum Work {
+    /// It ended by itself.
+    Ended(Ended),
+    /// It took too long.
+    TimedOut,
+    /// It was told to stop, and may have come back then.
+    Stopped(Option<Ended>),
+}
+
+/// Waits for `work` until `limit` is over or `cancel` fires; then it is told to stop.
+pub(super) async fn within(
+    mut work: JoinHandle<Result<Verdict, TaskError>>,
+    limit: Duration,
+    cancel: &CancellationToken,
+) -> Work {
+    let timed_out = tokio::select! {
+        ended = &mut work => return Work::Ended(ended),
+        () = cancel.cancelled() => false,
+        () = tokio::time::sleep(limit) => true,
+    };
+    cancel.cancel();
+    let ended = tokio::time::timeout(STOP_GRACE, &mut work).await;
+    work.abort();
+    match timed_out {
+        true => Work::TimedOut,
+        false => Work::Stopped(ended.ok()),
+    }
+}
+
+fn ending(ended: Ended) -> End {
     match ended {
         Ok(Ok(Verdict::Done(outcome))) if !outcome.counts.balances() => {
             let error = Error::new(format!(

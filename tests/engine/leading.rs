@@ -1,14 +1,88 @@
-//! Two schedulers on one store.
+//! Several processes on one store: who leads, and for how long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use galen::base::{EventKind, RunState, Subject, SystemClock};
+use galen::base::{EventKind, RunState, Subject, SystemClock, TaskState};
+use galen::engine::Goal;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
 use crate::support::databases;
+
+/// Longer than any of these tests may take to come to its end.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn a_hook_that_hangs_keeps_nobody_from_leading() {
+    for database in databases().await {
+        let world = World::with_clock(database, Arc::new(SystemClock), |settings| {
+            settings.engine.grace = Duration::from_millis(50);
+        })
+        .await;
+        let hook = "on_success: {operator: shell, with: {ends: [hang]}}";
+        world.dag("hooked", hook, &["task_id: t"]);
+        world.dag("plain", "", &["task_id: t"]);
+        let run = world.trigger("hooked").await;
+        let goal = Goal::Runs(BTreeSet::from([run.clone()]));
+        let stop = CancellationToken::new();
+        let (sender, _receiver) = unbounded_channel();
+        let other = async {
+            while world.state(&run).await != RunState::Success {
+                tokio::task::yield_now().await;
+            }
+            let plain = world.trigger("plain").await;
+            let goal = Goal::Runs(BTreeSet::from([plain.clone()]));
+            let (sender, _receiver) = unbounded_channel();
+            let driven = world.another();
+            let driven = driven.drive(&goal, sender, &stop);
+            let driven = tokio::time::timeout(PATIENCE, driven).await;
+            driven.expect("the lead to be free").expect("driven");
+            stop.cancel();
+        };
+        let driven = world.handle.drive(&goal, sender, &stop);
+        let both = async { tokio::join!(driven, other) };
+        let (driven, ()) = tokio::time::timeout(PATIENCE * 2, both)
+            .await
+            .expect("the hook to be stopped");
+        driven.expect("driven");
+    }
+}
+
+#[tokio::test]
+async fn a_command_whose_run_has_ended_hands_back_what_else_it_drives() {
+    for database in databases().await {
+        let world = World::with_clock(database, Arc::new(SystemClock), |settings| {
+            settings.engine.lease_ttl = Duration::from_millis(100);
+            settings.engine.grace = Duration::from_millis(50);
+        })
+        .await;
+        world.dag("endless", "", &["task_id: hangs, with: {ends: [hang]}"]);
+        world.dag("plain", "", &["task_id: t"]);
+        let endless = world.trigger("endless").await;
+        let dies = world.another();
+        let begun = async {
+            while world.tasks(&endless).await["hangs"] != TaskState::Running {
+                tokio::task::yield_now().await;
+            }
+        };
+        let never = CancellationToken::new();
+        tokio::select! {
+            _ = dies.schedule(&never) => {}
+            () = begun => {}
+        }
+        let plain = world.trigger("plain").await;
+        tokio::time::timeout(PATIENCE, world.drive(&plain))
+            .await
+            .expect("the command to end with its run");
+        assert_eq!(world.state(&plain).await, RunState::Success);
+        assert_eq!(world.state(&endless).await, RunState::Running);
+        let tasks = world.tasks(&endless).await;
+        assert_eq!(tasks["hangs"], TaskState::Scheduled);
+    }
+}
 
 const PARALLELISM: u32 = 4;
 

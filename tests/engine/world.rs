@@ -80,8 +80,9 @@ impl Operator for Script {
     }
 }
 
-/// The operators of these tests.
-pub static OPERATORS: Operators = Operators::of(&[Kind::of::<Script>("script")]);
+/// The operators of these tests; a hook has to be called `shell`.
+pub static OPERATORS: Operators =
+    Operators::of(&[Kind::of::<Script>("script"), Kind::of::<Script>("shell")]);
 
 /// An installation with a database of its own.
 pub struct World {
