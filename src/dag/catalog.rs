@@ -69,7 +69,7 @@ impl From<Problem> for Flaw {
     }
 }
 
-/// The operators as the definition check sees them.
+/// The operators as the definition check sees them, and what else of an installation a definition names.
 pub trait Catalog: Send + Sync {
     /// Names of all operators.
     fn operators(&self) -> Vec<&'static str>;
@@ -80,6 +80,11 @@ pub trait Catalog: Send + Sync {
     /// Every flaw of the parameters `with`, templates already rendered with sample values. A value that cannot be known before
     /// the run (as `{{ outputs.a.b }}`) arrives as [`UNKNOWN`] and fits every type.
     fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw>;
+
+    /// Names of the pools there are; `None` when that is not known, so that every name will do.
+    fn pools(&self) -> Option<Vec<&str>> {
+        None
+    }
 
     /// Puts several tasks in the place of one, for operators whose work is many tasks. `dag` was checked; pointers of flaws start at its
     /// top.
@@ -109,6 +114,36 @@ impl Catalog for Unasked<'_> {
         // what it could not expand stays as it is
         self.0.expand(dag, files);
         Vec::new()
+    }
+}
+
+/// The operators of another catalog, in an installation whose pools are known.
+pub struct Installed<'a> {
+    /// The operators.
+    pub operators: &'a dyn Catalog,
+    /// Names of the pools.
+    pub pools: Vec<&'a str>,
+}
+
+impl Catalog for Installed<'_> {
+    fn operators(&self) -> Vec<&'static str> {
+        self.operators.operators()
+    }
+
+    fn schema(&self, operator: &str) -> Option<Value> {
+        self.operators.schema(operator)
+    }
+
+    fn check(&self, operator: &str, with: &Value, dag: &Dag, files: &DagFiles) -> Vec<Flaw> {
+        self.operators.check(operator, with, dag, files)
+    }
+
+    fn pools(&self) -> Option<Vec<&str>> {
+        Some(self.pools.clone())
+    }
+
+    fn expand(&self, dag: &mut Dag, files: &DagFiles) -> Vec<Flaw> {
+        self.operators.expand(dag, files)
     }
 }
 

@@ -146,6 +146,7 @@ impl<'a> Checker<'a> {
                 }
             }
             self.check_operator(&pointer, &task.operator, report);
+            self.check_pool(&pointer, &task.pool, report);
             self.check_hooks(&pointer, [&task.on_failure, &task.on_success], report);
         }
         self.check_hooks("", [&dag.on_failure, &dag.on_success], report);
@@ -166,11 +167,27 @@ impl<'a> Checker<'a> {
         report.error(&format!("{base}/operator"), &error);
     }
 
+    /// The pool of the task at `base`; one from `default_args` is told there.
+    fn check_pool(&self, base: &str, pool: &str, report: &mut Report<'_>) {
+        let Some(pools) = self.catalog.pools().filter(|pools| !pools.contains(&pool)) else {
+            return;
+        };
+        let error = Error::new(format!("unknown pool `{pool}`"));
+        let error = match nearest(pool, pools.iter().copied()) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint(format!(
+                "pools: {}; `[pools]` in `galen.toml` adds others",
+                pools.join(", ")
+            )),
+        };
+        report.error(&own_or_default(base, "pool", report), &error);
+    }
+
     /// Hooks that are written at `base`; those from `default_args` are told there.
     fn check_hooks(&self, base: &str, hooks: [&Option<Hook>; 2], report: &mut Report<'_>) {
         for (key, hook) in ["on_failure", "on_success"].into_iter().zip(hooks) {
             let Some(hook) = hook else { continue };
-            let base = hook_pointer(base, key, report);
+            let base = own_or_default(base, key, report);
             if !hook.operator.is_empty() && !HOOK_OPERATORS.contains(&&*hook.operator) {
                 let message = format!(
                     "`{}` cannot be a hook, expected `shell` or `http`",
@@ -182,8 +199,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Where the hook `key` of the task at `base` is written.
-pub fn hook_pointer(base: &str, key: &str, report: &Report<'_>) -> String {
+/// Where `key` of the task at `base` is written: there or in `default_args`.
+pub fn own_or_default(base: &str, key: &str, report: &Report<'_>) -> String {
     let own = format!("{base}/{key}");
     if report.has(&own) {
         own

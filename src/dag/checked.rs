@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{DagFiles, Version};
+use super::{Catalog, DagFiles, Version};
 use crate::base::{Digest, sha256, write_whole};
 
-/// Sound DAGs, kept in a folder with what each was made from and by which program. It holds nothing that a check does not find again: it
+/// Sound DAGs, kept in a folder with what each was made from, where and by which program. It holds nothing that a check does not find again: it
 /// may be deleted, and whatever cannot be read or written there is checked instead.
 pub struct Checked {
     folder: PathBuf,
@@ -24,9 +24,15 @@ impl Checked {
         })
     }
 
-    /// The one DAG with this name, made from these files.
-    pub(super) fn of(&self, name: &str, text: &str, files: &DagFiles) -> CheckedDag {
-        let mut made_from = format!("{}\n{name}\n", self.program);
+    /// The one DAG with this name, made from these files where there are the pools of `catalog`.
+    pub(super) fn of(
+        &self,
+        name: &str,
+        text: &str,
+        files: &DagFiles,
+        catalog: &dyn Catalog,
+    ) -> CheckedDag {
+        let mut made_from = format!("{}\n{name}\n{:?}\n", self.program, catalog.pools());
         for (path, text) in files
             .iter()
             .map(|(path, text)| (path, &**text))

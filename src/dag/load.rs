@@ -52,7 +52,7 @@ pub fn load(dags_dir: &Path, catalog: &dyn Catalog, checked: Option<&Checked>) -
     let work = || {
         let mut done = Vec::new();
         while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(version(folder, checked, || &checker));
+            done.push(version(folder, catalog, checked, || &checker));
         }
         done
     };
@@ -92,13 +92,14 @@ pub fn load_folder(
     checked: Option<&Checked>,
 ) -> Result<Version, Broken> {
     let checker = OnceLock::new();
-    version(folder, checked, || {
+    version(folder, catalog, checked, || {
         checker.get_or_init(|| Checker::new(catalog))
     })
 }
 
 fn version<'a, 'c: 'a>(
     folder: &Path,
+    catalog: &dyn Catalog,
     checked: Option<&Checked>,
     checker: impl FnOnce() -> &'a Checker<'c>,
 ) -> Result<Version, Broken> {
@@ -133,7 +134,7 @@ fn version<'a, 'c: 'a>(
     };
     // nothing was kept of a folder that cannot be read in full
     let checked = checked.filter(|_| problems.is_empty());
-    let checked = checked.map(|checked| checked.of(&name, &text, &files));
+    let checked = checked.map(|checked| checked.of(&name, &text, &files, catalog));
     let known = checked.as_ref().and_then(|checked| checked.find(&files));
     if let Some(version) = known {
         return Ok(version);

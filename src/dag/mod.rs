@@ -1,6 +1,6 @@
 //! The definition of a DAG: from YAML text to a checked value, and the graph and templates on it.
 //!
-//! Belongs here: everything that can be known from the files under `dags/` alone.
+//! Belongs here: everything that can be known from the files under `dags/` and a [`Catalog`].
 //! Does not belong here: what an operator does, what is due when, any state of a run.
 
 mod build;
@@ -25,7 +25,7 @@ mod watch;
 mod with;
 mod yaml;
 
-pub use catalog::{Catalog, Flaw, UNKNOWN, Unasked};
+pub use catalog::{Catalog, Flaw, Installed, UNKNOWN, Unasked};
 pub use checked::Checked;
 pub use dags::Dags;
 pub use definition::{Dag, Hook, Param, ParamType, Task};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Map, Value};
 
-use super::check::{Checker, hook_pointer};
+use super::check::{Checker, own_or_default};
 use super::report::Report;
 use super::template::{self, NAMES, OUTPUTS, Scope};
 use super::yaml::escape;
@@ -82,7 +82,7 @@ impl<'a> With<'a> {
     ) {
         for (key, hook) in ["on_failure", "on_success"].into_iter().zip(hooks) {
             if let Some(hook) = hook {
-                let pointer = format!("{}/with", hook_pointer(base, key, report));
+                let pointer = format!("{}/with", own_or_default(base, key, report));
                 self.check_with(&pointer, &hook.operator, &hook.with, of, report);
             }
         }

@@ -149,7 +149,8 @@ impl Handle {
     /// When the folder cannot be read.
     pub(super) fn load_dags(&self) -> Result<dag::Loaded> {
         let checked = Checked::new(self.settings.checked_dir());
-        dag::load(&self.settings.dags_dir(), self.operators, checked.as_ref())
+        let catalog = self.operators.installed(&self.settings);
+        dag::load(&self.settings.dags_dir(), &catalog, checked.as_ref())
     }
 
     /// Whether a process drives runs now. One that died is known by its lease running out, and before that where it was of this machine.

@@ -18,7 +18,8 @@ use super::shell::Shell;
 use super::sql::Sql;
 use super::wait_for::WaitFor;
 use super::{TaskContext, TaskError, Verdict, order};
-use crate::dag::{Catalog, Dag, DagFiles, Flaw};
+use crate::config::Settings;
+use crate::dag::{Catalog, Dag, DagFiles, Flaw, Installed};
 
 /// One kind of task with its parameters, ready to run.
 #[async_trait]
@@ -108,6 +109,14 @@ impl Operators {
     /// A chosen list of kinds; for tests of the engine with kinds of their own.
     pub const fn of(kinds: &'static [Kind]) -> Self {
         Self(kinds)
+    }
+
+    /// As the check of definitions sees them in the installation of `settings`.
+    pub fn installed<'a>(&'a self, settings: &'a Settings) -> Installed<'a> {
+        Installed {
+            operators: self,
+            pools: settings.pools.iter().map(|(name, _)| name).collect(),
+        }
     }
 
     /// The kind called `name`.

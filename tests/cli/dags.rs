@@ -63,6 +63,44 @@ fn validate_prints_every_problem_and_ends_with_2() {
 }
 
 #[test]
+fn a_pool_that_is_not_there_is_a_mistake_and_one_that_is_small_is_none() {
+    let pooled = "dag_id: orders\ndefault_args: {pool: smal}\ntasks:\n  - {task_id: a, operator: noop, pool: night}\n  - {task_id: b, operator: noop, pool: small, pool_slots: 3}\n  - {task_id: c, operator: noop}\n";
+    let home = home(&[("orders", pooled)]);
+    let pools = |text: &str| {
+        let text = format!("[pools]\n{text}");
+        fs::write(home.path().join("galen.toml"), text).expect("written");
+    };
+    let status = || galen(home.path(), &["dags", "list"]).out.contains("ok");
+    pools("small = 2");
+    insta::assert_snapshot!(galen(home.path(), &["dags", "validate"]), @r##"
+    out: dags/orders/dag.yaml:2:16: unknown pool `smal`
+    out:   hint: did you mean `small`?
+    out: dags/orders/dag.yaml:4:35: unknown pool `night`
+    out:   hint: pools: default_pool, small; `[pools]` in `galen.toml` adds others
+    err: 0 sound, 1 broken, problems: 2
+    exit: 2
+    "##);
+    let refused = galen(home.path(), &["run", "orders"]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(refused.err.contains("unknown pool `night`"), "{refused}");
+
+    pools("small = 2\nsmal = 1\nnight = 1");
+    assert!(status());
+    let doctor = galen(home.path(), &["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor}");
+    let ran = galen(home.path(), &["run", "orders"]);
+    assert_eq!(
+        ran.code, 0,
+        "a task larger than its pool has it alone: {ran}"
+    );
+    pools("small = 2");
+    assert!(
+        !status(),
+        "what was sound with other pools is checked again"
+    );
+}
+
+#[test]
 fn list_has_the_broken_ones_too() {
     let home = home(&[("orders", DAG), ("worse", "dag_id: worse")]);
     insta::assert_snapshot!(galen(home.path(), &["dags", "list"]), @r##"

@@ -44,7 +44,7 @@ pub fn load_all(app: &App) -> Result<Loaded> {
     let checked = Checked::new(app.settings.checked_dir());
     load(
         &app.settings.dags_dir(),
-        &Operators::all(),
+        &Operators::all().installed(&app.settings),
         checked.as_ref(),
     )
 }
@@ -55,7 +55,9 @@ pub fn load_all(app: &App) -> Result<Loaded> {
 /// When there is none, with the nearest name; when it is broken, with what is wrong.
 pub fn load_one(app: &App, dag_id: &str) -> Result<Version> {
     let checked = Checked::new(app.settings.checked_dir());
-    load_with(app, dag_id, &Operators::all(), checked.as_ref())
+    let catalog = Operators::all();
+    let catalog = catalog.installed(&app.settings);
+    load_with(app, dag_id, &catalog, checked.as_ref())
 }
 
 /// The DAG called `dag_id`, whether or not its operators can do what it tells them: for looking at what is there.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::base::{Error, Problem, Result};
 use crate::cli::{App, Exit, Printer, Table};
-use crate::dag::{Loaded, load, load_folder};
+use crate::dag::{Catalog, Loaded, load, load_folder};
 use crate::operators::Operators;
 
 /// Check DAG files and print every problem with its place and the way out
@@ -23,9 +23,11 @@ pub struct Validate {
 }
 
 pub fn validate(args: &Validate, app: &App, printer: &mut Printer) -> Result<Exit> {
+    let operators = Operators::all();
+    let catalog = operators.installed(&app.settings);
     let loaded = match &args.path {
-        Some(path) => load_path(path)?,
-        None => load(&app.settings.dags_dir(), &Operators::all(), None)?,
+        Some(path) => load_path(path, &catalog)?,
+        None => load(&app.settings.dags_dir(), &catalog, None)?,
     };
     let problems: Vec<&Problem> = loaded
         .broken
@@ -56,7 +58,7 @@ pub fn validate(args: &Validate, app: &App, printer: &mut Printer) -> Result<Exi
 }
 
 /// One DAG when `path` is its folder or file, else every folder in it.
-fn load_path(path: &Path) -> Result<Loaded> {
+fn load_path(path: &Path, catalog: &dyn Catalog) -> Result<Loaded> {
     let path = path
         .canonicalize()
         .map_err(|error| Error::new(format!("cannot read `{}`", path.display())).because(error))?;
@@ -65,10 +67,10 @@ fn load_path(path: &Path) -> Result<Loaded> {
         _ => &path,
     };
     if !folder.join("dag.yaml").is_file() {
-        return load(folder, &Operators::all(), None);
+        return load(folder, catalog, None);
     }
     let mut loaded = Loaded::default();
-    match load_folder(folder, &Operators::all(), None) {
+    match load_folder(folder, catalog, None) {
         Ok(version) => loaded.dags.push(version),
         Err(broken) => loaded.broken.push(broken),
     }
