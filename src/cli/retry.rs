@@ -1,18 +1,21 @@
 //! `galen retry`: what failed, once more.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::json;
 
 use super::foreground::{report, see_through};
 use super::when::{When, when};
 use super::{App, Exit, Printer, Table};
-use crate::base::{DagId, Error, Result, RunId, TaskId};
+use crate::base::{DagId, Digest, Error, Result, RunId, TaskId};
 use crate::engine::{Cleared, Handle, RetryRequest, RetryWhat};
 use crate::schedule::Timetable;
 
 /// Run failed tasks again, with all that they held back
 ///
-/// Without a run or a DAG: those of the newest failed run. Prints what it clears and waits for the end.
+/// Without a run or a DAG: those of the newest failed run. Prints what it clears and waits for the end. The run keeps the definition it
+/// started with; `galen run`, or `galen backfill --reprocess failed`, uses one that has changed since.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   galen retry --dry-run                     what would be cleared, changing nothing
@@ -56,6 +59,7 @@ pub async fn retry(args: &Retry, app: &App, printer: &mut Printer) -> Result<Exi
         dry_run: args.dry_run,
     };
     let cleared = handle.retry(&request).await?;
+    note_outdated(&cleared, printer);
     if args.dry_run {
         printer.table(&cleared_table(&cleared), args.json)?;
         return Ok(Exit::Success);
@@ -94,6 +98,20 @@ fn what(args: &Retry, handle: &Handle) -> Result<RetryWhat> {
     };
     let zone = Timetable::new(handle.current(&dag)?.dag.schedule.as_ref())?.zone();
     Ok(RetryWhat::Between(dag, from.start(zone), to.end(zone)))
+}
+
+/// Says where what is run again is not what the DAG's files say now.
+pub fn note_outdated(cleared: &[Cleared], printer: &mut Printer) {
+    let outdated = |run: &'_ Cleared| Some((run.dag_id.clone(), run.outdated?));
+    let outdated: BTreeSet<(DagId, Digest)> = cleared.iter().filter_map(outdated).collect();
+    for (dag, version) in outdated {
+        printer.note(&format!(
+            "the definition of DAG `{dag}` has changed since; what is run again keeps version `{version:.12}`"
+        ));
+        printer.note(&format!(
+            "hint: `galen run {dag}`, or `galen backfill {dag} --reprocess failed` for dates that failed, uses the new one"
+        ));
+    }
 }
 
 /// What was, or would be, made ready to run again.

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::foreground::{duration, report, see_through, tasks_table, time};
-use super::retry::cleared_table;
+use super::retry::{cleared_table, note_outdated};
 use super::task_log::{Logs, logs};
 use super::{App, Exit, Printer, Table};
 use crate::base::{Result, RunId};
@@ -32,7 +32,8 @@ pub struct List {
 
 /// Make tasks of a run run again, whatever their state
 ///
-/// The run is queued again if it had ended; whoever schedules goes on with it, else `galen scheduler`.
+/// The run is queued again if it had ended; whoever schedules goes on with it, else `galen scheduler`. It keeps the definition it
+/// started with.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   galen tasks clear RUN --task load         this task
@@ -100,7 +101,9 @@ async fn clear(args: &Clear, app: &App, printer: &mut Printer) -> Result<Exit> {
     let handle = app.handle().await?;
     let run = RunId::from(args.run.as_str());
     let cleared = handle.clear(&run, &args.task, args.dry_run).await?;
-    printer.table(&cleared_table(&[cleared]), args.json)?;
+    let cleared = [cleared];
+    note_outdated(&cleared, printer);
+    printer.table(&cleared_table(&cleared), args.json)?;
     if args.dry_run || !args.wait {
         return Ok(Exit::Success);
     }

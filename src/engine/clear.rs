@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::handle::Handle;
-use crate::base::{DagId, Error, EventKind, Result, RunId, RunState, Subject, TaskId, TaskState};
+use crate::base::{
+    DagId, Digest, Error, EventKind, Result, RunId, RunState, Subject, TaskId, TaskState,
+};
 use crate::dag::Graph;
 use crate::store::{Change, Run, RunFilter, TaskInstance};
 
@@ -14,8 +16,22 @@ use crate::store::{Change, Run, RunFilter, TaskInstance};
 pub struct Cleared {
     /// The run.
     pub run_id: RunId,
+    /// Its DAG.
+    pub dag_id: DagId,
+    /// The version it keeps, where the DAG's files make another one by now.
+    pub outdated: Option<Digest>,
     /// Its tasks, in graph order.
     pub tasks: Vec<TaskId>,
+}
+
+impl Cleared {
+    /// Says nothing of the version it keeps unless it is another than `now`.
+    fn held_against(mut self, now: Option<Digest>) -> Self {
+        self.outdated = self
+            .outdated
+            .filter(|kept| now.is_some_and(|now| now != *kept));
+        self
+    }
 }
 
 /// Which runs to retry.
@@ -51,12 +67,16 @@ impl Handle {
     /// When there is nothing to retry.
     pub async fn retry(&self, request: &RetryRequest) -> Result<Vec<Cleared>> {
         let mut cleared = Vec::new();
-        for run in self.to_retry(&request.what).await? {
+        let runs = self.to_retry(&request.what).await?;
+        // all of one DAG
+        let now = runs.first().and_then(|run| self.version_now(&run.dag_id));
+        for run in runs {
             let (graph, tasks) = self.graph_and_tasks(&run).await?;
             let chosen = failed_and_held_back(&run, &graph, &tasks, request)?;
             cleared.push(
                 self.clear_tasks(&run, &graph, &tasks, chosen, request.dry_run)
-                    .await?,
+                    .await?
+                    .held_against(now),
             );
         }
         Ok(cleared)
@@ -70,8 +90,13 @@ impl Handle {
         let run = self.run(run_id).await?;
         let (graph, tasks) = self.graph_and_tasks(&run).await?;
         let chosen = graph.select(select)?;
-        self.clear_tasks(&run, &graph, &tasks, chosen, dry_run)
-            .await
+        let cleared = self.clear_tasks(&run, &graph, &tasks, chosen, dry_run);
+        Ok(cleared.await?.held_against(self.version_now(&run.dag_id)))
+    }
+
+    /// The version that the DAG's files make now, where they are sound.
+    fn version_now(&self, dag_id: &DagId) -> Option<Digest> {
+        self.current(dag_id).ok().map(|version| version.hash)
     }
 
     async fn to_retry(&self, what: &RetryWhat) -> Result<Vec<Run>> {
@@ -186,6 +211,8 @@ impl Handle {
         }
         let cleared = Cleared {
             run_id: run.run_id.clone(),
+            dag_id: run.dag_id.clone(),
+            outdated: Some(run.version),
             tasks: chosen.iter().map(|task| task.task_id.clone()).collect(),
         };
         if !dry_run && !chosen.is_empty() {

@@ -1,5 +1,6 @@
 //! The verbs on a small DAG, from the first run to the audit.
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -69,6 +70,75 @@ fn a_failed_run_is_explained_and_retried() {
     let again = galen(home.path(), &["retry", &id]);
     assert_eq!(again.code, 2);
     assert!(again.err.contains("tasks clear"), "{again}");
+}
+
+#[test]
+fn a_retry_of_a_run_whose_definition_has_changed_since_says_so() {
+    let home = home();
+    assert_eq!(galen(home.path(), &["run", "small"]).code, 1);
+    let id = newest_run(&home);
+    let told = "the definition of DAG `small` has changed since";
+    let retry = ["retry", "--dry-run"];
+    let clear = ["tasks", "clear", &id, "--task", "gate", "--dry-run"];
+    for args in [&retry[..], &clear] {
+        let same = galen(home.path(), args);
+        assert!(!same.err.contains(told), "{same}");
+    }
+    let edited = DAG.replace("test -e open", "exit 0");
+    std::fs::write(home.path().join("dags/small/dag.yaml"), edited).expect("dag");
+    for args in [&retry[..], &clear] {
+        let changed = succeeds(galen(home.path(), args));
+        assert!(changed.err.contains(told), "{changed}");
+        assert!(changed.err.contains("--reprocess failed"), "{changed}");
+    }
+}
+
+#[test]
+fn a_task_that_never_started_says_why_instead_of_showing_a_log() {
+    let home = home();
+    assert_eq!(galen(home.path(), &["run", "small"]).code, 1);
+    let id = newest_run(&home);
+    let said = galen(home.path(), &["tasks", "logs", &id, "after"]);
+    assert_eq!(said.code, 2, "{said}");
+    let why = "task `after` never started: what it depends on failed";
+    assert!(said.err.contains(why), "{said}");
+    let hint = format!("hint: `galen tasks logs {id} gate` shows what failed");
+    assert!(said.err.contains(&hint), "{said}");
+}
+
+#[test]
+fn a_run_of_a_day_that_has_not_ended_is_made_and_told() {
+    let home = home();
+    let ran = ["run", "small", "--task", "say", "--date"];
+    let past = succeeds(galen(home.path(), &[&ran[..], &["2026-01-02"]].concat()));
+    assert!(!past.err.contains("has not ended"), "{past}");
+    let future = succeeds(galen(home.path(), &[&ran[..], &["2099-01-02"]].concat()));
+    let told = "warning: this data interval has not ended";
+    assert!(future.err.contains(told), "{future}");
+}
+
+/// One line when a run starts and one when it ends.
+#[test]
+fn a_scheduler_tells_of_every_run() {
+    let home = home();
+    open(&home);
+    let mut scheduler = command(home.path(), &["scheduler"]);
+    let scheduler = scheduler.spawn().expect("started");
+    let id = loop {
+        let runs = list(&home, &["runs", "list", "--state", "success", "--json"]);
+        if let Some(run) = runs.first() {
+            break run["run_id"].as_str().expect("its name").to_owned();
+        }
+    };
+    let pid = Pid::from_raw(scheduler.id().cast_signed()).expect("a process");
+    kill_process(pid, Signal::TERM).expect("told to stop");
+    let output = scheduler.wait_with_output().expect("ended");
+    let err = String::from_utf8(output.stderr).expect("text");
+    assert!(err.contains(&format!("run `{id}`: started\n")), "{err}");
+    assert!(
+        err.contains(&format!("run `{id}`: success after ")),
+        "{err}"
+    );
 }
 
 #[test]
@@ -221,7 +291,11 @@ fn a_killed_run_is_taken_up_by_the_next_command() {
     }
     open(&home);
 
-    succeeds(said(short_lease(&["run", "slow"])));
+    let waited = succeeds(said(short_lease(&["run", "slow"])));
+    let told = |line: &&str| line.contains("holds the lead until ");
+    assert_eq!(waited.err.lines().filter(told).count(), 1, "{waited}");
+    let other = format!("{id} work: success");
+    assert!(waited.err.contains(&other), "whose task it is: {waited}");
     let tries = list(&home, &["tasks", "list", &id, "--tries", "--json"]);
     let states: Vec<&Value> = tries.iter().map(|attempt| &attempt["state"]).collect();
     assert_eq!(states, ["interrupted", "success"]);
