@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::foreground::{report, see_through};
-use super::what::What;
+use super::what::{What, warn_of_future};
 use super::{App, Exit, Printer};
 use crate::base::{DagId, Result};
 
@@ -34,6 +34,7 @@ pub async fn run(args: &Run, app: &App, printer: &mut Printer) -> Result<Exit> {
     let run_id = handle.trigger(&request).await?;
     let run = handle.run(&run_id).await?;
     printer.note(&format!("run `{run_id}` over {}", run.interval));
+    warn_of_future(run.interval, app.clock.now(), printer);
     if !see_through(&handle, std::slice::from_ref(&run_id), printer).await? {
         return Ok(Exit::Failed);
     }

@@ -1,7 +1,9 @@
 //! Which run of a DAG is asked for; shared by `run` and `dags trigger`.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 
+use super::Printer;
 use super::params::{pair, typed};
 use super::when::{When, when};
 use crate::base::{Error, Interval, Result};
@@ -67,5 +69,15 @@ impl What {
                 .map(Asked::Exactly)
                 .ok_or_else(|| Error::new(format!("the schedule has no data interval at {time}"))),
         }
+    }
+}
+
+/// Says where a run is made of a data interval that is still going on or yet to come.
+pub fn warn_of_future(interval: Interval, now: DateTime<Utc>, printer: &mut Printer) {
+    if interval.end > now {
+        printer.note(&format!(
+            "warning: this data interval has not ended, it does at {}; what comes until then is not in this run",
+            interval.end.format("%Y-%m-%dT%H:%M:%SZ")
+        ));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::handle::Handle;
 use super::trigger::params_of;
 use crate::base::{
-    BackfillId, DagId, Digest, Error, EventKind, Interval, Result, RunId, RunState, Subject,
+    BackfillId, DagId, Digest, Error, EventKind, Interval, Result, RunId, RunKind, RunState, Subject,
 };
 use crate::dag::Version;
 use crate::schedule::Timetable;
@@ -201,7 +201,9 @@ impl Handle {
         let starts: Vec<DateTime<Utc>> = intervals.iter().map(|i| i.start).collect();
         let mut latest: BTreeMap<DateTime<Utc>, Run> = BTreeMap::new();
         for run in self.store.runs_at(&request.dag_id, &starts).await? {
-            latest.insert(run.interval.start, run);
+            if !self.is_partial(&run).await? {
+                latest.insert(run.interval.start, run);
+            }
         }
         let now = self.clock.now();
         let day = |interval: Interval| {
@@ -223,6 +225,15 @@ impl Handle {
             }
         };
         Ok(intervals.into_iter().map(day).collect())
+    }
+
+    /// Whether a run has only some tasks of its DAG: then its date is not done, however it ended.
+    async fn is_partial(&self, run: &Run) -> Result<bool> {
+        if run.kind != RunKind::Manual {
+            return Ok(false);
+        }
+        let tasks = self.store.tasks(&run.run_id).await?;
+        Ok(tasks.len() < self.stored_dag(&run.version).await?.tasks.len())
     }
 
     async fn same_backfill(&self, dag_id: &DagId, span: Interval) -> Result<Option<Backfill>> {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use galen::base::{RunState, TaskState};
-use galen::engine::{BackfillRequest, Goal, Reprocess, RetryRequest, RetryWhat};
+use galen::engine::{
+    Asked, BackfillRequest, Goal, Reprocess, RetryRequest, RetryWhat, TriggerRequest,
+};
 use serde_json::Map;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -208,6 +210,35 @@ async fn a_backfill_runs_each_day_once() {
         assert_eq!(
             see_through(&world, &completed).await,
             ["02 created success"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_of_some_tasks_of_a_day_leaves_the_day_to_a_backfill() {
+    for database in databases().await {
+        let world = World::new(database).await;
+        world.dag(
+            "days",
+            "schedule: {cron: '@daily', start_date: 2026-01-01}",
+            &["task_id: first", "task_id: second, depends_on: [first]"],
+        );
+        for (on, select) in [(1, Some("first")), (2, None)] {
+            let request = TriggerRequest {
+                dag_id: "days".into(),
+                asked: Asked::Date(day(on)),
+                params: Map::new(),
+                select: select.map(str::to_owned),
+            };
+            let run = world.handle.trigger(&request).await.expect("a run");
+            world.drive(&run).await;
+        }
+        assert_eq!(
+            see_through(&world, &backfill(1, 2)).await,
+            [
+                "01 created success",
+                "02 skipped: it exists (success) success"
+            ]
         );
     }
 }
