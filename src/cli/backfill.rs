@@ -8,7 +8,7 @@ use super::dags::load_one;
 use super::foreground::{pursue, time};
 use super::params::{pair, typed};
 use super::{App, Exit, Printer, Table};
-use crate::base::{BackfillId, Result, RunState};
+use crate::base::{BackfillId, Error, Result, RunState};
 use crate::dag::Dag;
 use crate::engine::{BackfillDay, BackfillRequest, Goal, Handle, Reprocess};
 use crate::store::BackfillState;
@@ -69,6 +69,12 @@ fn day(text: &str) -> Result<NaiveDate, String> {
 
 /// Records the backfill, or takes it up again, and sees it through.
 pub async fn backfill(args: &Backfill, app: &App, printer: &mut Printer) -> Result<Exit> {
+    if args.from > args.to {
+        let (from, to) = (args.from, args.to);
+        let error = Error::new(format!("`--from {from}` is after `--to {to}`"));
+        let hint = "give the first day as `--from` and the last, itself in it, as `--to`";
+        return Err(error.hint(hint));
+    }
     let handle = app.handle().await?;
     let version = load_one(app, &args.dag)?;
     let plan = handle.backfill(&request(args, &version.dag)).await?;

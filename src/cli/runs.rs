@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::dags::known_folder;
 use super::foreground::{duration, tasks_table, time};
 use super::{App, Exit, Printer, Table};
 use crate::base::{DagId, Result, RunId, RunState};
@@ -75,7 +76,16 @@ async fn list(args: &List, app: &App, printer: &mut Printer) -> Result<Exit> {
         "seconds",
         "reason",
     ]);
-    for run in app.store().await?.runs(&filter).await? {
+    let store = app.store().await?;
+    let runs = store.runs(&filter).await?;
+    if let Some(dag_id) = &filter.dag
+        && runs.is_empty()
+        && store.dag(dag_id).await?.is_none()
+    {
+        // one that never ran has a folder
+        known_folder(app, dag_id.as_str())?;
+    }
+    for run in runs {
         table.row([
             json!(run.run_id),
             json!(run.kind),

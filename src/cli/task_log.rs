@@ -9,8 +9,9 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{App, Exit, Printer};
-use crate::base::{Error, Result, RunId, TaskId};
+use crate::base::{Error, Result, RunId, TaskId, TaskState};
 use crate::engine::log_path;
+use crate::store::TaskInstance;
 
 /// Print the log of a try, by default of the newest
 #[derive(Debug, Args)]
@@ -50,6 +51,9 @@ pub async fn logs(args: &Logs, app: &App, printer: &mut Printer) -> Result<Exit>
             Error::new(format!("run `{}` has no task `{task_id}`", run.run_id))
                 .hint(format!("`galen tasks list {}` lists them", run.run_id))
         })?;
+    if task.try_number == 0 {
+        return Err(never_started(task, &tasks));
+    }
     let number = args.try_number.unwrap_or(task.try_number);
     if number == 0 || number > task.try_number {
         return Err(Error::new(format!("task `{task_id}` has no try {number}"))
@@ -75,6 +79,34 @@ pub async fn logs(args: &Logs, app: &App, printer: &mut Printer) -> Result<Exit>
             return Ok(Exit::Success);
         }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Why there is no log of `task`, of whose run these are the `tasks`.
+fn never_started(task: &TaskInstance, tasks: &[TaskInstance]) -> Error {
+    let (id, run) = (&task.task_id, &task.run_id);
+    let reason = task.error.as_deref();
+    let why = match task.state {
+        TaskState::UpstreamFailed => "what it depends on failed",
+        TaskState::Skipped => reason.unwrap_or("its run was stopped before"),
+        TaskState::Failed => reason.unwrap_or("it failed before its first try"),
+        state => {
+            let error = Error::new(format!("task `{id}` has not started yet, it is {state}"));
+            return error.hint(format!("`galen runs show {run}` shows what goes on"));
+        }
+    };
+    let error = Error::new(format!("task `{id}` never started: {why}"));
+    let mut tried = tasks.iter().filter(|task| task.try_number > 0);
+    let failed = tried.find(|task| task.state == TaskState::Failed);
+    match (failed, &task.hint) {
+        (Some(failed), _) if task.state == TaskState::UpstreamFailed => error.hint(format!(
+            "`galen tasks logs {run} {}` shows what failed",
+            failed.task_id
+        )),
+        (_, Some(hint)) => error.hint(hint.clone()),
+        _ => error.hint(format!(
+            "`galen runs show {run}` shows all tasks of the run"
+        )),
     }
 }
 

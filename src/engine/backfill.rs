@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::handle::Handle;
 use super::trigger::params_of;
 use crate::base::{
-    BackfillId, DagId, Digest, Error, EventKind, Interval, Result, RunId, RunKind, RunState, Subject,
+    BackfillId, DagId, Digest, Error, EventKind, Interval, Result, RunId, RunKind, RunState,
+    Subject,
 };
 use crate::dag::Version;
 use crate::schedule::Timetable;

@@ -172,6 +172,15 @@ fn a_wrong_date_says_what_was_expected() {
 }
 
 #[test]
+fn a_backfill_that_ends_before_it_begins_names_both_days() {
+    assert_snapshot!(galen(home().path(), &["backfill", "sales", "--from", "2026-01-07", "--to", "2026-01-05"]), @"
+        err: error: `--from 2026-01-07` is after `--to 2026-01-05`
+        err: hint: give the first day as `--from` and the last, itself in it, as `--to`
+        exit: 2
+        ");
+}
+
+#[test]
 fn a_dag_or_run_that_is_not_there_is_named() {
     let home = home();
     let folder = home.path().join("dags/sales");
@@ -196,6 +205,15 @@ fn a_dag_or_run_that_is_not_there_is_named() {
         err: error: no run `nothing`
         err: hint: `galen runs list` lists the newest
         exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["runs", "list", "--dag", "sale"]), @"
+        err: error: no DAG `sale`
+        err: hint: did you mean `sales`?
+        exit: 2
+        ");
+    assert_snapshot!(galen(home.path(), &["runs", "list", "--dag", "sales", "--json"]), @"
+        out: []
+        exit: 0
         ");
     assert_snapshot!(galen(home.path(), &["export", "sales", "orders"]), @"
         err: error: dag `sales` has no table `orders`

@@ -7,6 +7,8 @@ mod show;
 mod trigger;
 mod validate;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::{App, Exit, Printer};
@@ -74,10 +76,7 @@ fn load_with(
     catalog: &dyn Catalog,
     checked: Option<&Checked>,
 ) -> Result<Version> {
-    let folder = app.settings.dags_dir().join(dag_id);
-    if dag_id.is_empty() || dag_id.contains(['/', '\\']) || !folder.is_dir() {
-        return Err(no_such_dag(app, dag_id));
-    }
+    let folder = known_folder(app, dag_id)?;
     crate::dag::load_folder(&folder, catalog, checked).map_err(|broken| {
         let problems: Vec<String> = broken.problems.iter().map(ToString::to_string).collect();
         // each problem has its own hint
@@ -87,6 +86,18 @@ fn load_with(
             problems.join("\n")
         ))
     })
+}
+
+/// The folder of the DAG called `dag_id`, sound or broken.
+///
+/// # Errors
+/// When there is none, with the nearest name.
+pub fn known_folder(app: &App, dag_id: &str) -> Result<PathBuf> {
+    let folder = app.settings.dags_dir().join(dag_id);
+    if dag_id.is_empty() || dag_id.contains(['/', '\\']) || !folder.is_dir() {
+        return Err(no_such_dag(app, dag_id));
+    }
+    Ok(folder)
 }
 
 fn no_such_dag(app: &App, dag_id: &str) -> Error {
