@@ -44,14 +44,14 @@ pub async fn pursue(
     printer: &mut Printer,
 ) -> Result<()> {
     let stop = stop_on_signal()?;
-    let several = match goal {
-        Goal::Runs(runs) => runs.len() > 1,
-        Goal::Backfill(_) => true,
+    let only = match goal {
+        Goal::Runs(runs) if runs.len() == 1 => runs.first().cloned(),
+        Goal::Runs(_) | Goal::Backfill(_) => None,
     };
-    let (sender, events) = unbounded_channel();
+    let (sender, news) = unbounded_channel();
     let (driven, ()) = tokio::join!(
         handle.drive(goal, sender, &stop),
-        Progress::new(tasks, several).follow(events, printer)
+        Progress::new(tasks, only).follow(news, printer)
     );
     driven
 }

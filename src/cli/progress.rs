@@ -9,19 +9,20 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Printer;
 use crate::base::{Event, EventKind, RunId, Subject, TaskId};
+use crate::engine::News;
 
 /// Shows events as they come.
 pub struct Progress {
     bar: ProgressBar,
-    /// Whether tasks of several runs are shown.
-    several: bool,
+    /// The one run that is followed; tasks of all others are shown with the name of their run.
+    only: Option<RunId>,
     /// Tries at work, with the time each began.
     running: BTreeMap<(RunId, TaskId), DateTime<Utc>>,
 }
 
 impl Progress {
-    /// Progress over `tasks` task instances, of several runs or of one.
-    pub fn new(tasks: usize, several: bool) -> Self {
+    /// Progress over `tasks` task instances, of the run `only` or of several.
+    pub fn new(tasks: usize, only: Option<RunId>) -> Self {
         let target = match std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -32,15 +33,21 @@ impl Progress {
         }
         Self {
             bar,
-            several,
+            only,
             running: BTreeMap::new(),
         }
     }
 
     /// Shows what comes until the sender is gone.
-    pub async fn follow(mut self, mut events: UnboundedReceiver<Event>, printer: &mut Printer) {
-        while let Some(event) = events.recv().await {
-            self.show(&event, printer);
+    pub async fn follow(mut self, mut news: UnboundedReceiver<News>, printer: &mut Printer) {
+        while let Some(news) = news.recv().await {
+            match news {
+                News::Event(event) => self.show(&event, printer),
+                News::Led { by, until } => {
+                    let line = led(&by, until);
+                    self.bar.suspend(|| printer.note(&line));
+                }
+            }
         }
         self.bar.finish_and_clear();
     }
@@ -49,6 +56,7 @@ impl Progress {
         let Subject::Task(_, run, task) = &event.subject else {
             return;
         };
+        let own = self.only.as_ref().is_none_or(|only| only == run);
         let key = (run.clone(), task.clone());
         if let EventKind::TaskStarted { .. } = event.kind {
             self.running.insert(key, event.at);
@@ -61,14 +69,14 @@ impl Progress {
                 .map(|took| format!(" after {took} s"))
                 .unwrap_or_default();
             let time = event.at.format("%H:%M:%S");
-            let name = match self.several {
-                true => format!("{run} {task}"),
-                false => task.to_string(),
+            let name = match &self.only {
+                Some(only) if only == run => task.to_string(),
+                _ => format!("{run} {task}"),
             };
             self.bar
                 .suspend(|| printer.note(&format!("{time} {name}: {what}{took}")));
         }
-        if is_end(&event.kind) {
+        if own && is_end(&event.kind) {
             self.bar.inc(1);
         }
         self.bar.set_message(self.names());
@@ -88,6 +96,12 @@ impl Progress {
             more => format!("{} and {more} more", names.join(", ")),
         }
     }
+}
+
+/// Who leads, for one who waits to.
+pub fn led(by: &str, until: DateTime<Utc>) -> String {
+    let until = until.format("%H:%M:%S");
+    format!("`{by}` holds the lead until {until}, longer while it lives; waiting")
 }
 
 /// What a person who waits is told of; `None` for what only the engine cares about.

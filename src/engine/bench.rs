@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use tempfile::TempDir;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::engine::Engine;
 use super::handle::Handle;
@@ -41,7 +42,8 @@ impl Bench {
                 ..handle
             }
         };
-        let mut engine = handle("engine").engine(None, None);
+        let (observer, _) = unbounded_channel();
+        let mut engine = handle("engine").engine(None, observer);
         assert!(engine.try_lead().await.expect("the lease"));
         engine.recover().await.expect("nothing to read");
         Self {

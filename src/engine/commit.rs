@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::drive::News;
 use super::engine::Engine;
 use super::group::{Group, Launch};
 use crate::base::{Error, Event, EventKind, Result, RunId, Subject};
@@ -164,10 +165,7 @@ impl Engine {
 
     fn observe(&mut self, event: Event) {
         self.seen = event.seq;
-        if let Some(observer) = &self.observer {
-            // nobody listens any more: then nobody misses it
-            let _ = observer.send(event);
-        }
+        self.inform(News::Event(Box::new(event)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -9,20 +10,38 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Engine, Goal};
 use super::folder::Folder;
 use super::handle::Handle;
-use super::lead::{Parted, WAITING};
+use super::lead::{LEADER, Parted, WAITING};
 use crate::base::{Error, Event, Result, Subject};
 use crate::store::BackfillState;
 
 /// How often one who looks on asks for news.
 const NEWS: Duration = Duration::from_millis(100);
 
+/// What one who waits for runs, or for the lead, is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// Something happened.
+    Event(Box<Event>),
+    /// Another process leads, or died while it did; told once of each.
+    Led {
+        /// The process, as `host:pid`.
+        by: String,
+        /// When its lease is over, unless it renews it.
+        until: DateTime<Utc>,
+    },
+}
+
 impl Handle {
-    /// Leads until told to stop, or stands by while another process leads.
+    /// Leads until told to stop, or stands by while another process leads; `observer` is sent what happens.
     ///
     /// # Errors
     /// When the store is wrong rather than away.
-    pub async fn schedule(&self, stop: &CancellationToken) -> Result<()> {
-        let mut engine = self.engine(None, None);
+    pub async fn schedule(
+        &self,
+        observer: UnboundedSender<News>,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let mut engine = self.engine(None, observer);
         engine.folder = Some(Folder::watch(self.clone())?);
         while !stop.is_cancelled() {
             if self.try_lead(&mut engine).await? {
@@ -45,13 +64,13 @@ impl Handle {
     pub async fn drive(
         &self,
         goal: &Goal,
-        observer: UnboundedSender<Event>,
+        observer: UnboundedSender<News>,
         stop: &CancellationToken,
     ) -> Result<()> {
-        let mut engine = self.engine(Some(goal.clone()), Some(observer.clone()));
+        let mut engine = self.engine(Some(goal.clone()), observer);
         let mut seen = self.store.position().await?;
         while !stop.is_cancelled() {
-            let went_on = self.go_on(&mut engine, goal, &observer, &mut seen, stop);
+            let went_on = self.go_on(&mut engine, goal, &mut seen, stop);
             match went_on.await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
@@ -70,7 +89,6 @@ impl Handle {
         &self,
         engine: &mut Engine,
         goal: &Goal,
-        observer: &UnboundedSender<Event>,
         seen: &mut u64,
         stop: &CancellationToken,
     ) -> Result<bool> {
@@ -78,7 +96,7 @@ impl Handle {
             return Ok(true);
         }
         if !self.try_lead(engine).await? {
-            self.look_on(goal, observer, seen, stop).await?;
+            self.look_on(engine, goal, seen, stop).await?;
             return Ok(false);
         }
         let parted = engine.lead(stop).await?;
@@ -98,8 +116,10 @@ impl Handle {
         let ttl = self.settings.engine.lease_ttl;
         let tried = async {
             if engine.try_lead().await? {
+                engine.led_by = None;
                 return Ok(true);
             }
+            self.announce(engine).await?;
             self.store
                 .acquire_lease(WAITING, "anyone", ttl, self.clock.now())
                 .await?;
@@ -114,11 +134,27 @@ impl Handle {
         }
     }
 
+    /// Tells the observer who leads, once of each.
+    async fn announce(&self, engine: &mut Engine) -> Result<()> {
+        let Some(lease) = self.store.lease(LEADER).await? else {
+            return Ok(());
+        };
+        if engine.led_by.as_ref() != Some(&lease.owner) {
+            let by = lease.owner.rsplit_once(':');
+            engine.inform(News::Led {
+                by: by.map_or(&*lease.owner, |(by, _)| by).to_owned(),
+                until: lease.expires_at,
+            });
+            engine.led_by = Some(lease.owner);
+        }
+        Ok(())
+    }
+
     /// Passes on news for a while.
     async fn look_on(
         &self,
+        engine: &Engine,
         goal: &Goal,
-        observer: &UnboundedSender<Event>,
         seen: &mut u64,
         stop: &CancellationToken,
     ) -> Result<()> {
@@ -131,8 +167,7 @@ impl Handle {
                 .any(|event| !matches!(event.subject, Subject::Task(..)));
             for event in news {
                 *seen = event.seq;
-                // nobody listens any more: then nobody misses it
-                let _ = observer.send(event);
+                engine.inform(News::Event(Box::new(event)));
             }
             if ended && self.is_reached(goal).await? {
                 return Ok(());

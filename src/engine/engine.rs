@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::active::ActiveRun;
 use super::backfilling::Backfilling;
 use super::compiled::Versions;
+use super::drive::News;
 use super::due::Due;
 use super::folder::Folder;
 use super::group::{Group, Launch};
 use super::handle::Handle;
 use super::slots::{Lane, Slots};
 use super::worker::{Completion, Worker};
-use crate::base::{BackfillId, Event, EventKind, Result, RunId};
+use crate::base::{BackfillId, EventKind, Result, RunId};
 use crate::store::Run;
 
 /// Which runs an engine drives.
@@ -81,16 +82,14 @@ pub struct Engine {
     /// The DAG folder, in a process that schedules.
     pub(super) folder: Option<Folder>,
     pub(super) backfills: Vec<Backfilling>,
-    pub(super) observer: Option<UnboundedSender<Event>>,
+    /// The process that leads, as the observer was told.
+    pub(super) led_by: Option<String>,
+    observer: UnboundedSender<News>,
 }
 
 impl Engine {
     /// An engine without work, for the installation of `handle`; what happens is also sent to `observer`.
-    pub(super) fn new(
-        handle: Handle,
-        own: Option<Goal>,
-        observer: Option<UnboundedSender<Event>>,
-    ) -> Self {
+    pub(super) fn new(handle: Handle, own: Option<Goal>, observer: UnboundedSender<News>) -> Self {
         let settings = &handle.settings;
         let pools = settings
             .pools
@@ -127,6 +126,7 @@ impl Engine {
             queue_changed: true,
             room_changed: true,
             due: Due::default(),
+            led_by: None,
             observer,
         }
     }
@@ -280,6 +280,12 @@ impl Engine {
     /// When the next thing is due by the clock.
     pub(super) fn next_timer(&self) -> Option<DateTime<Utc>> {
         self.timers.first().map(|(at, ..)| *at)
+    }
+
+    /// Sends news to the observer.
+    pub(super) fn inform(&self, news: News) {
+        // nobody listens any more: then nobody misses it
+        let _ = self.observer.send(news);
     }
 
     /// Tells every try under way to stop.

@@ -9,11 +9,12 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::drive::News;
 use super::engine::{Engine, Goal};
 use super::lead::LEADER;
 use super::stored::stored_version;
 use crate::base::{
-    Clock, DagId, Digest, Error, Event, EventKind, Result, RunId, RunState, Subject, nearest,
+    Clock, DagId, Digest, Error, EventKind, Result, RunId, RunState, Subject, nearest,
 };
 use crate::config::Settings;
 use crate::dag::{self, Checked, Dag, Version};
@@ -202,11 +203,7 @@ impl Handle {
         Ok(())
     }
 
-    pub(super) fn engine(
-        &self,
-        goal: Option<Goal>,
-        observer: Option<UnboundedSender<Event>>,
-    ) -> Engine {
+    pub(super) fn engine(&self, goal: Option<Goal>, observer: UnboundedSender<News>) -> Engine {
         Engine::new(self.clone(), goal, observer)
     }
 

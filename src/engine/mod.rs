@@ -34,6 +34,7 @@ mod worker;
 
 pub use backfill::{BackfillDay, BackfillPlan, BackfillRequest, Reprocess};
 pub use clear::{Cleared, RetryRequest, RetryWhat};
+pub use drive::News;
 pub use engine::Goal;
 pub use handle::Handle;
 pub use log::path as log_path;

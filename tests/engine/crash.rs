@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use galen::base::{Event, EventKind, RunId, RunState, Subject, SystemClock, TaskState};
-use galen::engine::Goal;
+use galen::engine::{Goal, News};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
@@ -124,11 +124,13 @@ async fn told_to_stop_it_hands_back_what_runs_without_using_up_a_retry() {
         world.dag("patient", "", &["task_id: slow, with: {ends: [hang, ok]}"]);
         let run = world.trigger("patient").await;
         let stop = CancellationToken::new();
-        let (sender, mut receiver) = unbounded_channel::<Event>();
+        let (sender, mut receiver) = unbounded_channel();
         let goal = Goal::Runs(BTreeSet::from([run.clone()]));
         let stopping = async {
-            while let Some(event) = receiver.recv().await {
-                if matches!(event.kind, EventKind::TaskStarted { .. }) {
+            while let Some(news) = receiver.recv().await {
+                if let News::Event(event) = news
+                    && matches!(event.kind, EventKind::TaskStarted { .. })
+                {
                     stop.cancel();
                 }
             }

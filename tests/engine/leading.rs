@@ -9,7 +9,7 @@ use galen::engine::Goal;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
+use super::world::{World, schedule};
 use crate::support::databases;
 
 /// Longer than any of these tests may take to come to its end.
@@ -70,7 +70,7 @@ async fn a_command_whose_run_has_ended_hands_back_what_else_it_drives() {
         };
         let never = CancellationToken::new();
         tokio::select! {
-            _ = dies.schedule(&never) => {}
+            () = schedule(&dies, &never) => {}
             () = begun => {}
         }
         let plain = world.trigger("plain").await;
@@ -108,8 +108,8 @@ async fn no_task_is_started_twice_and_no_limit_is_passed() {
             let (first, second) = (world.another(), world.another());
             let life = Duration::from_millis(150 + 50 * round);
             tokio::select! {
-                _ = first.schedule(&stop) => {}
-                _ = second.schedule(&stop) => {}
+                () = schedule(&first, &stop) => {}
+                () = schedule(&second, &stop) => {}
                 () = tokio::time::sleep(life) => {}
             }
         }

@@ -8,7 +8,7 @@ use galen::base::{Clock, ManualClock, RunKind, RunState};
 use galen::store::{Run, RunFilter};
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
+use super::world::{World, schedule};
 use crate::support::databases;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -40,8 +40,7 @@ async fn schedule_until(world: &World, runs: usize) -> Vec<Run> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let (scheduled, ()) = tokio::join!(world.handle.schedule(&stop), watch);
-    scheduled.expect("a stop in good order");
+    tokio::join!(schedule(&world.handle, &stop), watch);
     let mut found = world.handle.store().runs(&filter).await.expect("runs");
     assert_eq!(found.len(), runs);
     found.reverse();
@@ -165,9 +164,8 @@ async fn files_that_change_are_taken_up_while_it_runs() {
         stop.cancel();
     };
     let limit = Duration::from_secs(30);
-    let both = async { tokio::join!(world.handle.schedule(&stop), edits) };
-    let (scheduled, ()) = tokio::time::timeout(limit, both)
+    let both = async { tokio::join!(schedule(&world.handle, &stop), edits) };
+    tokio::time::timeout(limit, both)
         .await
         .expect("the edit was taken up");
-    scheduled.expect("a stop in good order");
 }

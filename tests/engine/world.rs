@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use galen::base::{Clock, Error, Event, RunId, RunState, SystemClock, TaskState};
 use galen::config::Settings;
-use galen::engine::{Asked, Goal, Handle, TriggerRequest};
+use galen::engine::{Asked, Goal, Handle, News, TriggerRequest};
 use galen::operators::{Kind, Operator, Operators, Outcome, TaskContext, TaskError, Verdict};
 use galen::store::Store;
 use serde::Deserialize;
@@ -150,8 +150,10 @@ impl World {
             .await
             .expect("the run to be driven");
         let mut events = Vec::new();
-        while let Ok(event) = receiver.try_recv() {
-            events.push(event);
+        while let Ok(news) = receiver.try_recv() {
+            if let News::Event(event) = news {
+                events.push(*event);
+            }
         }
         events
     }
@@ -176,6 +178,13 @@ impl World {
             .map(|task| (task.task_id.to_string(), task.state))
             .collect()
     }
+}
+
+/// Schedules until told to stop, with nobody looking on.
+pub async fn schedule(handle: &Handle, stop: &CancellationToken) {
+    let (observer, _) = tokio::sync::mpsc::unbounded_channel();
+    let scheduled = handle.schedule(observer, stop).await;
+    scheduled.expect("a stop in good order");
 }
 
 /// The tries of a run made in this process, as `task.number`.

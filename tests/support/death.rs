@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use galen::base::RunId;
-use galen::engine::{Goal, Handle};
+use galen::engine::{Goal, Handle, News};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +13,12 @@ pub async fn die_after(handle: &Handle, run: &RunId, events: usize) -> bool {
     let goal = Goal::Runs(BTreeSet::from([run.clone()]));
     let stop = CancellationToken::new();
     let death = async {
-        for _ in 0..events {
-            if receiver.recv().await.is_none() {
-                std::future::pending::<()>().await;
+        let mut written = 0;
+        while written < events {
+            match receiver.recv().await {
+                Some(News::Event(_)) => written += 1,
+                Some(News::Led { .. }) => {}
+                None => std::future::pending::<()>().await,
             }
         }
     };
