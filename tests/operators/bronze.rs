@@ -131,6 +131,36 @@ async fn a_cut_between_the_two_tables_sets_nothing_aside_twice() {
 }
 
 #[tokio::test]
+async fn a_run_that_takes_over_sets_nothing_aside_twice() {
+    let mut desk = desk();
+    desk.chunk_records = 1;
+    desk.write("raw/a.csv", many());
+    desk.run("ingest", people()).await;
+    let bronze = desk.test.home().join("state/lake/clinic/bronze");
+    let forget = |table: &str, from: u32| {
+        let log = bronze.join(table).join("_delta_log");
+        for version in from.. {
+            if std::fs::remove_file(log.join(format!("{version:020}.json"))).is_err() {
+                assert!(version > from, "no version {from} of {table}");
+                break;
+            }
+        }
+    };
+    // as if that run had been cut off after two chunks, and the next between the two tables of its first
+    forget("people", 2);
+    forget("people_quarantine", 2);
+    desk.run_id = "clinic__manual__2".to_owned();
+    desk.run("ingest", people()).await;
+    forget("people", 2);
+    forget("people_quarantine", 3);
+    let outcome = desk.run("ingest", people()).await;
+    assert_eq!(desk.rows(SUM).await, [WHOLE]);
+    assert_eq!(desk.rows(LINES).await, ["23,23"]);
+    assert_eq!(outcome.counts, counts([12_987, 0, 10_000, 0, 13]));
+    assert_eq!(desk.run("ingest", people()).await.counts, outcome.counts);
+}
+
+#[tokio::test]
 async fn runs_share_a_file_by_its_dates() {
     let mut desk = desk();
     let with = json!({"source": {"csv": "visits.csv"}, "into": "bronze.visits", "partition": {"column": "day", "format": "%Y%m%d"}});

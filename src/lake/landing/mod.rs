@@ -75,12 +75,12 @@ impl Landing {
             None => Progress::default(),
         };
         let there = match &aside {
-            Some(aside) => kept(aside, &id, "quarantined").await?.unwrap_or_default(),
+            Some(aside) => kept(aside, &id, "set_aside").await?.unwrap_or_default(),
             None => 0,
         };
         let set_aside = u64::try_from(there)
             .unwrap_or_default()
-            .saturating_sub(progress.quarantined);
+            .saturating_sub(progress.set_aside);
         let progress = progress.seen_by(progress::number_of(&delivery));
         Ok(Self {
             settings: Arc::clone(settings),
@@ -163,6 +163,7 @@ impl Landing {
         self.next.records += looked_at;
         self.next.inserted += places.len() as u64;
         self.next.quarantined += rejects.len() as u64;
+        self.next.set_aside += rejects.len() as u64;
         self.chunk.add(&batch, &places);
         self.chunk.reject(rejects);
         match self.chunk.is_full(self.settings.lake.chunk_records) {
@@ -200,7 +201,7 @@ impl Landing {
         self.set_aside -= passed as u64;
         if passed < rejects.len() {
             let batch = unreadable(&rejects[passed..], &self.delivery, &self.id, at)?;
-            let action = keep(&self.id, "quarantined", self.next.quarantined);
+            let action = keep(&self.id, "set_aside", self.next.set_aside);
             let name = format!("{}{QUARANTINE}", self.table);
             let aside = self.aside.take();
             self.aside = Some(self.append(aside, &name, batch, vec![action]).await?);

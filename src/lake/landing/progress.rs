@@ -18,6 +18,8 @@ pub(super) struct Progress {
     pub inserted: u64,
     pub unchanged: u64,
     pub quarantined: u64,
+    /// Rows set aside, whoever came so far.
+    pub set_aside: u64,
     /// A number for the run and task that came so far.
     pub by: i64,
 }
@@ -70,6 +72,7 @@ impl Progress {
             inserted: of("inserted").await? as u64,
             unchanged: of("unchanged").await? as u64,
             quarantined: of("quarantined").await? as u64,
+            set_aside: of("set_aside").await? as u64,
             by: of("by").await?,
         })
     }
@@ -82,6 +85,7 @@ impl Progress {
             ("inserted", self.inserted),
             ("unchanged", self.unchanged),
             ("quarantined", self.quarantined),
+            ("set_aside", self.set_aside),
             ("by", self.by as u64),
         ];
         parts
