@@ -10,7 +10,7 @@ use super::bounds::Bounds;
 use super::cleansing::regex;
 use super::compatibility::Compatibility;
 use super::place::{Place, Problems, unknown};
-use super::severity::{Severity, Threshold, percent};
+use super::severity::{Percent, Severity, Threshold};
 use super::sheet;
 use crate::base::{Error, Result, parse_duration};
 use crate::rules::expression::Expression;
@@ -88,7 +88,7 @@ pub(super) enum Quality {
     /// The newest value is at most so old.
     Freshness(Duration),
     /// At least this percentage of the values are there.
-    Completeness(f64),
+    Completeness(Percent),
     /// A query whose rows fail.
     Sql(String),
 }
@@ -251,7 +251,7 @@ fn parse(word: &str, condition: &str) -> Result<Quality> {
             .map_err(Error::new),
         "COMPLETENESS" => {
             let text = given("the least percentage, as `95%`")?;
-            percent(text)
+            Percent::read(text)
                 .map(Quality::Completeness)
                 .ok_or_else(|| Error::new(format!("`{text}` is not a percentage")).hint("as `95%`"))
         }
