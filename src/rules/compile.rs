@@ -361,6 +361,30 @@ targets:
     }
 
     #[test]
+    fn versions_order_as_numbers_do() {
+        for number in ["DATE_PART('year', day) / 2.0", "DATE_PART('year', day)"] {
+            let negative = format!("CASE WHEN Sex = 'M' THEN 0 - {number} ELSE {number} END");
+            let text = VISITS.replace(
+                "version_by: [day]",
+                &format!("version_by: [\"{negative}\"]"),
+            );
+            let plan = compile(&text).expect("compiles");
+            // from the least to the greatest
+            let rows = [
+                ["99990101", "a", "[]", "p", "M"],
+                ["20190101", "b", "[]", "q", "M"],
+                ["20190101", "c", "[]", "r", "F"],
+                ["20200101", "d", "[]", "s", "F"],
+                ["99990101", "e", "[]", "t", "F"],
+            ];
+            let shaped = plan.shape(staged(&plan, &rows), &Vec::new());
+            let versions = &shaped.expect("shapes").targets[0].versions;
+            assert_eq!(versions.len(), rows.len());
+            assert!(versions.is_sorted(), "{versions:?}");
+        }
+    }
+
+    #[test]
     fn the_result_does_not_depend_on_the_batch() {
         let plan = compile(VISITS).expect("compiles");
         let rows = [

@@ -281,6 +281,19 @@ fn mark(
     }
 }
 
+const SIGN: u64 = 1 << 63;
+
+/// A whole number that orders as `number` does, which is finite: IEEE 754 orders the bits of positive numbers so, and those of negative ones
+/// the other way round.
+fn ordered(number: f64) -> u64 {
+    // of the two zeros one
+    let bits = (number + 0.0).to_bits();
+    match bits & SIGN {
+        0 => bits ^ SIGN,
+        _ => !bits,
+    }
+}
+
 /// One text for each row that orders as the expressions do, most important first; null comes first.
 fn versions(frame: &Frame, expressions: &[&Expression]) -> Result<Vec<String>> {
     let mut texts = vec![String::new(); frame.data.height()];
@@ -288,6 +301,7 @@ fn versions(frame: &Frame, expressions: &[&Expression]) -> Result<Vec<String>> {
     for (number, column) in columns.iter().enumerate() {
         let cell_type = match column.dtype() {
             from if from.is_integer() => CellType::Integer,
+            from if from.is_numeric() => CellType::Float,
             DataType::Date => CellType::Date,
             DataType::Datetime(..) => CellType::Timestamp,
             _ => CellType::Text,
@@ -299,7 +313,8 @@ fn versions(frame: &Frame, expressions: &[&Expression]) -> Result<Vec<String>> {
             }
             let written = match cell {
                 // shifted so that negative numbers come first as text too
-                Cell::Integer(number) => write!(text, "{:020}", (*number as u64) ^ (1 << 63)),
+                Cell::Integer(number) => write!(text, "{:020}", (*number as u64) ^ SIGN),
+                Cell::Float(number) => write!(text, "{:020}", ordered(*number)),
                 cell => write!(text, "{cell}"),
             };
             written.map_err(|error| Error::new("a version cannot be written").because(error))?;
