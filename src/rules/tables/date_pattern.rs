@@ -93,12 +93,16 @@ impl DatePattern {
         self.parts.iter().any(is_hour)
     }
 
-    /// What `text` says, all of it; `None` when it is not written so or there is no such day. A time with an offset is in UTC.
+    /// What `text` says, all of it; `None` when it is not written so or there is no such day. A time with an offset is in UTC; a date keeps
+    /// its day, as a `LocalDate` does.
     pub fn read(&self, text: &str) -> Option<NaiveDateTime> {
         let mut fields = Fields::default();
         let mut rest = text;
         for part in &self.parts {
             rest = fields.take(*part, rest)?;
+        }
+        if !self.has_time() {
+            fields.offset = 0;
         }
         match rest {
             "" => fields.finish(),
@@ -322,6 +326,8 @@ mod tests {
         assert_eq!(read("dd MMM yy", "17 mar 25"), day);
         assert_eq!(read("EEE, d MMMM yyyy", "Mon, 17 March 2025"), day);
         assert_eq!(read("yyyyMMdd'T'", "20250317T"), day);
+        assert_eq!(read("yyyy-MM-ddXXX", "2025-03-17+05:00"), day);
+        assert_eq!(read("yyyy-MM-ddXXX", "2025-03-17-05:00"), day);
         for text in [
             "2025-3-17",
             "25-03-17",
