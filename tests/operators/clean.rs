@@ -103,6 +103,41 @@ async fn what_passes_is_typed_and_what_does_not_is_rejected_with_all_reasons() {
 }
 
 #[tokio::test]
+async fn a_relationship_holds_whatever_the_type_of_the_column() {
+    let mut desk = desk();
+    let types = [
+        ("seen", "timestamp"),
+        ("height", "float"),
+        ("fee", "decimal(2)"),
+        ("day", "date"),
+        ("open", "boolean"),
+    ];
+    let names = types.map(|(name, _)| name).join(",");
+    let (mut cleansing, mut quality) = (String::new(), String::new());
+    for (name, cast) in types {
+        for table in ["visits", "places"] {
+            cleansing += &format!("{table},{name},cast:{cast},1,Y\n");
+        }
+        quality += &format!("visits,{name},RELATIONSHIP,places({name}),{name} is unknown,Y\n");
+    }
+    for (file, like, rules) in [
+        ("rules/cleansing_rules.csv", CLEANSING, cleansing),
+        ("rules/dq_rule_config.csv", QUALITY, quality),
+    ] {
+        let header = like.lines().next().expect("a header");
+        desk.file(file, &format!("{header}\n{rules}"));
+    }
+    let rows = "2026-01-01T10:00:00Z,2.0,7.50,2026-01-01,true\n\
+                2026-01-01T10:00:00.25Z,1e300,7,2026-01-02,false\n";
+    for table in ["places", "visits"] {
+        desk.write(&format!("{table}.csv"), format!("{names}\n{rows}"));
+        land(&desk, table).await;
+        let outcome = desk.run("clean", of(table)).await;
+        assert_eq!(outcome.counts, counts([2, 0, 0, 0, 0]), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_kill_leaves_the_old_table_and_the_next_try_makes_the_new_one() {
     let desk = desk();
     desk.write("towns.csv", "name\nParis\n");

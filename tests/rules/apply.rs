@@ -202,7 +202,9 @@ fn a_relationship_needs_a_row_on_the_other_side() {
     known
         .add(0, &parents[0], &chunk(&[("id", &["1", "null"])]))
         .expect("keys");
-    known.add_key(1, &["2", "x"]);
+    known
+        .add(1, &parents[1], &chunk(&[("x", &["2"]), ("y", &["x"])]))
+        .expect("keys");
     let mut seen = Seen::default();
     let cleaned = cleaning
         .apply(&chunk(columns), &known, &mut seen)

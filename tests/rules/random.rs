@@ -1,6 +1,6 @@
 //! Whatever the records are: every one is accounted for, and neither the size of chunks nor the order of columns matters.
 
-use galen::rules::tables::{Cleaned, Cleaning, Counts, Known, Seen};
+use galen::rules::tables::{Cleaned, Cleaning, Counts, Known, Parent, Seen};
 use polars::prelude::*;
 use proptest::prelude::*;
 
@@ -114,9 +114,15 @@ fn surveyed(key: &'static str, chunks: &[DataFrame]) -> Cleaning {
 }
 
 fn known() -> Known {
+    let parent = Parent {
+        table: "parent".to_owned(),
+        kept: None,
+        columns: vec!["id".to_owned()],
+    };
+    let keys = Column::new("id".into(), ["n", "s"]);
+    let keys = DataFrame::new(2, vec![keys]).expect("a table");
     let mut known = Known::default();
-    known.add_key(0, &["n"]);
-    known.add_key(0, &["s"]);
+    known.add(0, &parent, &keys).expect("keys");
     known
 }
 

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use polars::prelude::{Column, DataFrame, IntoColumn, NewChunkedArray, PolarsError, StringChunked};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::error::ArrowError;
+use polars::prelude::{
+    Column, DataFrame, Float64Chunked, Int64Chunked, IntoColumn, NewChunkedArray, PolarsError,
+    StringChunked,
+};
 
 use crate::base::{Error, Result};
 use crate::lake::texts_of;
@@ -49,6 +54,36 @@ pub(super) fn frame<'a>(
     }
     DataFrame::new(chunk.num_rows(), columns)
         .map_err(|error| Error::new("columns of a chunk differ in length").because(error))
+}
+
+/// A column of a table, which rules have left there, as rules take it up again: called `name`, of numbers and times where it has them, else
+/// of text. Rules write numbers and times in a form of their own.
+pub(super) fn column(name: &str, array: &ArrayRef) -> Result<Column> {
+    let failed = |error: ArrowError| {
+        Error::new(format!("column `{name}` has a type that rules cannot read")).because(error)
+    };
+    match array.data_type() {
+        from if from.is_floating() => {
+            let cells = cast(array, &DataType::Float64).map_err(failed)?;
+            let cells = cells.as_primitive::<Float64Type>().iter();
+            let cells = Float64Chunked::from_iter_options(name.into(), cells);
+            Ok(cells.into_column())
+        }
+        DataType::Timestamp(_, zone) => {
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            let cells = cast(array, &micros).map_err(failed)?;
+            let cells = cells.as_primitive::<TimestampMicrosecondType>().iter();
+            let cells = Int64Chunked::from_iter_options(name.into(), cells);
+            let micros = polars::prelude::TimeUnit::Microseconds;
+            Ok(cells.into_datetime(micros, None).into_column())
+        }
+        _ => {
+            let cells = cast(array, &DataType::Utf8).map_err(failed)?;
+            let texts = texts_of(&cells)?;
+            let texts = StringChunked::from_iter_options(name.into(), texts.iter());
+            Ok(texts.into_column())
+        }
+    }
 }
 
 /// A column as rules leave it, for a table.

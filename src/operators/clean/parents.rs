@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion::arrow::datatypes::SchemaRef;
 use polars::prelude::{Column, DataFrame, DataType};
 
+use super::convert::column;
 use super::prepared::{Prepared, cleans, merges};
 use super::{Clean, next};
 use crate::base::{Error, Problem, Result};
 use crate::dag::{Dag, DagFiles};
 use crate::db::quote;
-use crate::lake::{Warehouse, texts_of};
+use crate::lake::Warehouse;
 use crate::rules::tables::{Cleaning, Known, Parent};
 
 /// The full name of the table that a rule names: a name with a layer as it is, any other that of the task which cleans it, or else what
@@ -93,33 +94,15 @@ pub(super) async fn known(
     for (number, parent) in cleaning.parents().iter().enumerate() {
         let name = full_name(parent, clean, dag);
         known.add(number, parent, &empty(parent)?)?;
-        let columns = parent.columns.iter().map(|name| quote(name));
-        let columns: Vec<String> = columns
-            .map(|name| format!("CAST({name} AS TEXT)"))
-            .collect();
-        let columns = (0..)
-            .zip(columns)
-            .map(|(n, column)| format!("{column} AS c{n}"));
-        let columns: Vec<String> = columns.collect();
+        let columns: Vec<String> = parent.columns.iter().map(|name| quote(name)).collect();
         let parts: Vec<String> = name.split('.').map(quote).collect();
         let sql = format!("SELECT {} FROM {}", columns.join(", "), parts.join("."));
         let mut chunks = warehouse.batches(&sql).await?;
         while let Some(chunk) = next(&mut chunks).await? {
-            let texts: Vec<_> = chunk
-                .columns()
-                .iter()
-                .map(texts_of)
-                .collect::<Result<_>>()?;
-            let mut row_iters: Vec<_> = texts.iter().map(|column| column.iter()).collect();
-            for _ in 0..chunk.num_rows() {
-                let parts: Vec<Option<&str>> = row_iters
-                    .iter_mut()
-                    .map(|cells| cells.next().flatten())
-                    .collect();
-                if let Some(parts) = parts.into_iter().collect::<Option<Vec<&str>>>() {
-                    known.add_key(number, &parts);
-                }
-            }
+            let columns = parent.columns.iter().zip(chunk.columns());
+            let columns = columns.map(|(name, array)| column(name, array));
+            let columns = columns.collect::<Result<Vec<Column>>>()?;
+            known.add(number, parent, &frame(chunk.num_rows(), columns)?)?;
         }
     }
     Ok(known)
@@ -127,10 +110,11 @@ pub(super) async fn known(
 
 /// No row of `parent`: a table without rows is known as well.
 fn empty(parent: &Parent) -> Result<DataFrame> {
-    let columns = parent
-        .columns
-        .iter()
-        .map(|name| Column::new_empty(name.as_str().into(), &DataType::String));
-    DataFrame::new(0, columns.collect())
-        .map_err(|error| Error::new("a table without rows cannot be made").because(error))
+    let column = |name: &String| Column::new_empty(name.as_str().into(), &DataType::String);
+    frame(0, parent.columns.iter().map(column).collect())
+}
+
+fn frame(rows: usize, columns: Vec<Column>) -> Result<DataFrame> {
+    DataFrame::new(rows, columns)
+        .map_err(|error| Error::new("the keys of a table cannot be read").because(error))
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use polars::prelude::*;
 
-use super::key::{ByKey, Key, Rows, key, texts_of};
+use super::key::{ByKey, Key, Rows, texts_of};
 use crate::base::Result;
 
 /// Columns of another table that a relationship rule refers to.
@@ -35,12 +35,6 @@ impl Known {
         let mut keys = Rows::new(&columns);
         set.extend((0..rows.height()).filter_map(|_| keys.next_key()));
         Ok(())
-    }
-
-    /// Adds one key of the parent number `number`, its parts in the order of the parent's columns.
-    pub fn add_key(&mut self, number: usize, parts: &[&str]) {
-        let key = key(parts.iter().map(|part| Some(*part)));
-        self.set(number).extend(key);
     }
 
     /// The keys of the parent number `number`; `None` when none were ever given.
