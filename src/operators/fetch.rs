@@ -58,10 +58,14 @@ async fn download(context: &TaskContext, url: &str, name: &str, source: &Source)
     let address = sha256(url);
     let kept = context.records.downloaded(address).await?;
     let kept = kept.filter(|kept| archive.path(kept.digest).exists());
-    let (part, file) = {
+    let part = {
         let archive = archive.clone();
         blocking(move || archive.part(&format!("{address}.part"))).await?
     };
+    // ours until the file is in the archive or the part is gone
+    let part = part.ok_or_else(|| {
+        Error::new(format!("`{name}` is being downloaded by another task")).transient()
+    })?;
     let download = Download {
         client: &http_client()?,
         url,
@@ -70,12 +74,12 @@ async fn download(context: &TaskContext, url: &str, name: &str, source: &Source)
             etag: kept.etag.clone(),
             last_modified: kept.last_modified.clone(),
         }),
-        part: &part,
+        part: part.path(),
     };
-    let version = match download.run(file).await? {
+    let version = match download.run(part.file()).await? {
         Downloaded::Whole(version) => version,
         Downloaded::NotModified => {
-            drop(std::fs::remove_file(&part));
+            drop(part.remove());
             let kept =
                 kept.ok_or_else(|| Error::new(format!("`{name}` answered without a file")))?;
             context
@@ -84,7 +88,7 @@ async fn download(context: &TaskContext, url: &str, name: &str, source: &Source)
             return Ok(kept.digest);
         }
     };
-    let kept = blocking(move || archive.adopt(&part)).await?;
+    let kept = blocking(move || archive.adopt(part)).await?;
     let downloaded = records::Downloaded {
         etag: version.etag,
         last_modified: version.last_modified,

@@ -1,11 +1,12 @@
 //! The archive: the bytes of every delivered file, kept once, by their SHA-256.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::part::Part;
 use crate::base::{Digest, Error, Result};
 
 /// Bytes moved at a time.
@@ -62,65 +63,72 @@ impl Archive {
         Ok(seen.kept)
     }
 
-    /// A file of this name to gather bytes in, for [`Archive::adopt`]; it may hold those of an earlier try.
+    /// A file of this name to gather bytes in, for [`Archive::adopt`]; it may hold those of an earlier try. `None` when
+    /// somebody else gathers in it.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn part(&self, name: &str) -> Result<(PathBuf, File)> {
-        let folder = self.folder.join("incoming");
-        let path = folder.join(name);
-        fs::create_dir_all(&folder)
-            .and_then(|()| {
-                OpenOptions::new()
-                    .create(true)
-                    .truncate(false)
-                    .read(true)
-                    .write(true)
-                    .open(&path)
-            })
-            .map(|file| (path.clone(), file))
-            .map_err(|error| write_error(&path, error))
+    pub fn part(&self, name: &str) -> Result<Option<Part>> {
+        let path = self.incoming(name)?;
+        Part::try_at(path.clone()).map_err(|error| write_error(&path, error))
     }
 
     /// Takes a finished part into the archive.
     ///
     /// # Errors
     /// When it cannot be read or moved.
-    pub fn adopt(&self, part: &Path) -> Result<Kept> {
-        let failed = |error| write_error(part, error);
-        let mut file = File::open(part).map_err(failed)?;
-        let kept = copy(&mut file, &mut io::sink()).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        self.move_in(part, kept.digest).map_err(failed)?;
-        Ok(kept)
+    pub fn adopt(&self, part: Part) -> Result<Kept> {
+        let mut file = part.file();
+        let adopted = file
+            .rewind()
+            .and_then(|()| copy(&mut file, &mut io::sink()))
+            .and_then(|kept| self.move_in(&part, kept.digest).map(|()| kept));
+        adopted.map_err(|error| write_error(part.path(), error))
+    }
+
+    fn incoming(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join("incoming");
+        let path = folder.join(name);
+        match fs::create_dir_all(&folder) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(write_error(&path, error)),
+        }
     }
 
     fn copy_in(&self, path: &Path, name: &str, expected: Kept) -> Result<()> {
-        let (part, mut file) = self.part(&expected.digest.to_string())?;
-        let failed = |error| write_error(&part, error);
+        let at = self.incoming(&expected.digest.to_string())?;
+        let failed = |error| write_error(&at, error);
         // somebody else may be at the same file; who comes second finds it kept
-        file.lock().map_err(failed)?;
+        let part = Part::wait(at.clone()).map_err(failed)?;
         if self.path(expected.digest).exists() {
-            return Ok(());
+            return part.remove().map_err(failed);
         }
-        file.set_len(0).map_err(failed)?;
         let mut source = open(path, name)?;
-        let copied = copy(&mut source, &mut file)
-            .and_then(|copied| file.sync_all().map(|()| copied))
-            .inspect_err(|_| drop(fs::remove_file(&part)))
-            .map_err(failed)?;
-        if copied != expected {
-            drop(fs::remove_file(&part));
-            return Err(changed(name));
+        let mut file = part.file();
+        let copied = file
+            .set_len(0)
+            .and_then(|()| copy(&mut source, &mut file))
+            .and_then(|copied| match copied == expected {
+                true => self.move_in(&part, copied.digest).map(|()| true),
+                false => Ok(false),
+            });
+        match copied {
+            Ok(true) => Ok(()),
+            Ok(false) => part.remove().map_err(failed).and(Err(changed(name))),
+            Err(error) => {
+                // what did not fit is of no use to anybody
+                drop(part.remove());
+                Err(failed(error))
+            }
         }
-        self.move_in(&part, expected.digest).map_err(failed)
     }
 
-    fn move_in(&self, part: &Path, digest: Digest) -> io::Result<()> {
+    fn move_in(&self, part: &Part, digest: Digest) -> io::Result<()> {
+        part.file().sync_all()?;
         let to = self.path(digest);
         let folder = to.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
-        fs::rename(part, &to)?;
+        fs::rename(part.path(), &to)?;
         // the name is on disk only when its folder is
         File::open(folder)?.sync_all()
     }
@@ -143,7 +151,7 @@ impl Seen {
 }
 
 /// Copies all bytes and says what they were.
-fn copy(from: &mut File, to: &mut dyn Write) -> io::Result<Kept> {
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<Kept> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let mut bytes = 0;
@@ -244,8 +252,10 @@ mod tests {
     fn a_part_of_a_killed_process_is_no_hindrance() {
         let home = tempfile::tempdir().expect("folder");
         let archive = Archive::under(home.path());
-        let (part, _) = archive.part(&sha256("bytes").to_string()).expect("a part");
-        fs::write(&part, "something longer").expect("part");
+        let part = archive.part(&sha256("bytes").to_string());
+        let part = part.expect("a part").expect("free");
+        fs::write(part.path(), "something longer").expect("part");
+        drop(part);
         let file = home.path().join("a");
         fs::write(&file, "bytes").expect("file");
         archive.keep(&file, "a").expect("kept");

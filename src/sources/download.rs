@@ -60,19 +60,12 @@ enum Step {
 }
 
 impl Download<'_> {
-    /// Gathers the file in `file`, which is the part, opened.
+    /// Gathers the file in `file`, which is the part, opened, and nobody else's meanwhile.
     ///
     /// # Errors
-    /// Transient when the server cannot be reached or is not well, and when another task downloads the same.
-    pub async fn run(&self, file: StdFile) -> Result<Downloaded> {
-        file.try_lock().map_err(|_| {
-            Error::new(format!(
-                "`{}` is being downloaded by another task",
-                public_part(self.url)
-            ))
-            .transient()
-        })?;
-        let mut file = File::from_std(file);
+    /// Transient when the server cannot be reached or is not well.
+    pub async fn run(&self, file: &StdFile) -> Result<Downloaded> {
+        let mut file = File::from_std(self.disk(file.try_clone())?);
         let mut resumes = 0;
         loop {
             match self.step(&mut file).await? {

@@ -170,3 +170,46 @@ async fn a_server_that_is_not_well_is_asked_again_and_one_that_refuses_is_not() 
         "{text}"
     );
 }
+
+/// Whoever ends a download takes its part away; who waited for that part must not write into what it has become.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tasks_that_fetch_the_same_address_leave_each_other_whole_files() {
+    let desk = Desk::new(TestDatabase::sqlite());
+    let asked = AtomicUsize::new(0);
+    let web = Web::new(move |_| {
+        // each version is another, and the shorter follow the longer
+        let turn = asked.fetch_add(1, Ordering::Relaxed);
+        let rows = 40_000 - turn % 7 * 5_000;
+        Answer::of(
+            200,
+            format!("id,name\n{}", format!("{turn},n\n").repeat(rows)),
+        )
+    })
+    .await;
+    let with = json!({"source": {"csv": format!("{}/people.csv", web.url), "columns": ["id"]}, "into": "people"});
+    for _ in 0..20 {
+        let beside: Vec<_> = (0..6).map(|_| Desk::beside(&desk)).collect();
+        let attempts = beside
+            .iter()
+            .map(|desk| desk.attempt("ingest", with.clone()));
+        for attempt in futures::future::join_all(attempts).await {
+            if let Err(error) = attempt {
+                let text = error.error().expect("an error").to_string();
+                assert!(
+                    text.contains("is being downloaded by another task"),
+                    "{text}"
+                );
+            }
+        }
+    }
+    let archive = desk.test.home().join("state/archive");
+    let pattern = format!("{}/??/*", archive.display());
+    let mut files = 0;
+    for file in glob::glob(&pattern).expect("a pattern").flatten() {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        let bytes = std::fs::read(&file).expect("a file");
+        assert_eq!(sha256(bytes).to_string(), name);
+        files += 1;
+    }
+    assert!(files > 0, "{pattern}");
+}
