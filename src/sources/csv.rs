@@ -40,12 +40,17 @@ impl CsvRecords {
     /// Reads the header.
     ///
     /// # Errors
-    /// When there is none, it cannot be read, names a column twice, lacks one of `layout.columns`, or seems to be of more columns than the one
-    /// that the delimiter makes of it.
+    /// When there is none, it cannot be read, is no text, names a column twice, lacks one of `layout.columns`, or seems to be of more columns
+    /// than the one that the delimiter makes of it. Also when lines end with CR alone, as all of the file would be its header then.
     pub(super) fn open(mut input: Input, layout: &Layout) -> Result<Self> {
         skip_blank_lines(&mut input)?;
         let first_line = memchr(b'\n', input.bytes()).unwrap_or(input.bytes().len());
         let first_line = &input.bytes()[..first_line];
+        if has_bare_return(first_line, layout.quote) {
+            return Err(input
+                .error("the header has a carriage return without a line feed, expected lines that end with LF or CRLF")
+                .hint("convert the line ends before the file is delivered, as `tr '\\r' '\\n'` does"));
+        }
         let mut reader = Self {
             dialect: Dialect {
                 delimiter: layout.delimiter.resolve(first_line),
@@ -100,6 +105,19 @@ impl CsvRecords {
                 .input
                 .error(format!("the header cannot be read: {detail}"))
                 .hint("set `encoding` of the source to `latin1` or `windows-1252` if that is what it is"));
+        }
+        if let Some(column) = self
+            .fields
+            .iter()
+            .position(|field| holds_control(raw, *field))
+        {
+            return Err(self
+                .input
+                .error(format!(
+                    "the name of column {} holds a control character, expected text",
+                    column + 1
+                ))
+                .hint("look at what was delivered: it does not seem to be CSV"));
         }
         let cells = Cells::of(raw, self.encoding, self.dialect);
         let header: Vec<_> = self.fields.iter().map(|field| cells.get(*field)).collect();
@@ -279,6 +297,25 @@ fn unreadable(raw: &[u8], encoding: Encoding) -> Option<(&'static str, String)> 
         }),
         Encoding::Latin1 | Encoding::Windows1252 => None,
     }
+}
+
+/// Whether a CR stands outside quotes that does not end `first_line`.
+fn has_bare_return(first_line: &[u8], quote: Option<u8>) -> bool {
+    let mut quoted = false;
+    first_line.iter().enumerate().any(|(at, byte)| {
+        quoted ^= quote == Some(*byte);
+        *byte == b'\r' && !quoted && at + 1 < first_line.len()
+    })
+}
+
+/// Whether a name holds what no text does; between quotes it may be of several lines.
+fn holds_control(raw: &[u8], name: Field) -> bool {
+    let allowed = |byte: &u8| match byte {
+        b'\t' => true,
+        b'\r' | b'\n' => name.quoted,
+        byte => !byte.is_ascii_control(),
+    };
+    !raw[name.start..name.end].iter().all(allowed)
 }
 
 fn consume(input: &mut Input, count: usize) {

@@ -134,19 +134,24 @@ impl Input {
         .hint("look for missing line breaks at that line, or raise the limit in `galen.toml`")
     }
 
-    /// Takes a byte order mark away and refuses what is not text of one byte a letter.
+    /// Takes a byte order mark away and refuses what is not text of one byte a letter, and a page of the web.
     fn check_text(&mut self) -> Result<()> {
-        let bytes = self.bytes();
-        let found = match bytes {
-            [0xEF, 0xBB, 0xBF, ..] => {
-                self.consume(3, 0);
-                self.mark = true;
-                return Ok(());
-            }
+        if self.bytes().starts_with(&[0xEF, 0xBB, 0xBF]) {
+            self.consume(3, 0);
+            self.mark = true;
+        }
+        let found = match self.bytes() {
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16 text",
             [b'P', b'K', 3, 4, ..] => "a zip archive or a spreadsheet",
             [0x28, 0xB5, 0x2F, 0xFD, ..] => "compressed with zstd",
             [b'P', b'A', b'R', b'1', ..] => "a parquet file",
+            bytes if is_page(bytes) => {
+                return Err(Error::new(format!(
+                    "`{}` is an HTML page, expected CSV or JSON",
+                    self.name
+                ))
+                .hint("look at what was delivered; an address gives a page when it wants a login or has moved"));
+            }
             _ => return Ok(()),
         };
         Err(Error::new(format!(
@@ -171,6 +176,19 @@ impl Input {
             _ => open_error(&self.name, error),
         }
     }
+}
+
+/// Whether `bytes` start as HTML does.
+fn is_page(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii_start();
+    let starts = |tag: &str| match bytes.split_at_checked(tag.len()) {
+        Some((start, rest)) => {
+            start.eq_ignore_ascii_case(tag.as_bytes())
+                && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
+        }
+        None => false,
+    };
+    starts("<!doctype html") || starts("<html")
 }
 
 fn starts_with_gzip(file: &mut File) -> io::Result<bool> {

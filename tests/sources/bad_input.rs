@@ -146,6 +146,59 @@ fn a_header_that_names_a_column_twice() {
 }
 
 #[test]
+fn line_ends_of_an_old_mac() {
+    let expected = "`sample:1`: the header has a carriage return without a line feed, expected lines that end with LF or CRLF\n\
+                    hint: convert the line ends before the file is delivered, as `tr '\\r' '\\n'` does";
+    let long = format!("id,name\r{}", "1,a\r".repeat(100_000));
+    for text in [
+        "id,name\r1,a\r2,b\r",
+        "\"id\",\"name\"\r\"1\",\"a\"\r",
+        "id\r1\r2\n",
+        "\rid,name\n1,a\n",
+        &long,
+    ] {
+        assert_eq!(csv(text), expected);
+    }
+    // between quotes any line end is part of a name or a cell, and a CRLF ends a line
+    let (cells, rejects) = rows(
+        "\"a\rb\nc\",\"d\r\ne\"\r\n\"1\r2\",\"3\n4\"\r\n",
+        &layout(Format::Csv),
+    );
+    assert_eq!(cells, [["1\r2", "3\n4"]]);
+    assert!(rejects.is_empty());
+}
+
+#[test]
+fn a_header_that_is_no_text() {
+    for (text, column) in [("\x1bid,name\n1,a\n", 1), ("id,\"na\x07me\"\n1,a\n", 2)] {
+        assert_eq!(
+            csv(text),
+            format!(
+                "`sample:1`: the name of column {column} holds a control character, expected text\n\
+                 hint: look at what was delivered: it does not seem to be CSV"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_page_in_place_of_the_file() {
+    let expected = "`sample` is an HTML page, expected CSV or JSON\n\
+                    hint: look at what was delivered; an address gives a page when it wants a login or has moved";
+    for text in [
+        "<!DOCTYPE html><html><head></head></html>",
+        "\u{feff}\r\n  <HTML lang=\"en\">\n<body>Log in, please</body>",
+        "<html>",
+    ] {
+        for format in [Format::Csv, Format::Json, Format::Ndjson] {
+            assert_eq!(failure(text, &layout(format)), expected);
+        }
+    }
+    let (cells, _) = rows("<htmlish>,b\n1,2\n", &layout(Format::Csv));
+    assert_eq!(cells, [["1", "2"]]);
+}
+
+#[test]
 fn a_column_that_is_missing() {
     let mut chosen = layout(Format::Csv);
     chosen.columns = Some(vec!["patient_id".to_owned()]);
