@@ -15,7 +15,8 @@ use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::base::{Error, Result};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::sources::{
-    Header, header_map, http_client, no_answer, public_part, retry_after, unexpected_status,
+    Header, check_address, header_map, http_client, no_answer, public_part, retry_after,
+    unexpected_status,
 };
 
 /// Bytes of an answer that are read for `outputs`.
@@ -67,8 +68,8 @@ const fn default_max_wait() -> Period {
 impl Operator for Http {
     fn check(&self, _dag: &Dag, _files: &DagFiles) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
-            flaws.push(Flaw::at("/url", "expected an `http` or `https` address"));
+        if let Err(message) = check_address(&self.url) {
+            flaws.push(Flaw::at("/url", message));
         }
         for (name, pointer) in &self.outputs {
             if !pointer.is_empty() && !pointer.starts_with('/') {

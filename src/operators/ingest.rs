@@ -59,6 +59,9 @@ impl Operator for Ingest {
         if let Err((pointer, message)) = self.source.resolve(usize::MAX) {
             flaws.push(Flaw::at(format!("/source{pointer}"), message));
         }
+        for (pointer, message) in self.source.wrong_addresses() {
+            flaws.push(Flaw::at(format!("/source{pointer}"), message));
+        }
         if let Err(message) = Carrier::check_name(&self.into) {
             flaws.push(Flaw::at("/into", message));
         } else if self.into.contains('.') && !self.key.is_empty() {

@@ -15,7 +15,7 @@ use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::base::{Error, Result, format_duration};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::on_conn;
-use crate::sources::{Header, find_files, header_map, http_client, public_part};
+use crate::sources::{Header, check_address, find_files, header_map, http_client, public_part};
 
 /// Waits until a file is there, an address answers, or a query finds something, and holds no slot between two looks. Give
 /// exactly one of `file`, `http` and `sql`.
@@ -78,6 +78,9 @@ impl Operator for WaitFor {
         let mut flaws = Vec::new();
         if let Err(error) = self.condition() {
             flaws.push(Flaw::at("", error.to_string()));
+        }
+        if let Some(Err(message)) = self.http.as_ref().map(|probe| check_address(&probe.url)) {
+            flaws.push(Flaw::at("/http/url", message));
         }
         if self.poke_interval.0.is_zero() {
             flaws.push(Flaw::at("/poke_interval", "expected more than 0s"));

@@ -1,5 +1,6 @@
 //! What every request over HTTP shares: the client, and how failures are said.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -43,7 +44,24 @@ pub fn no_answer(url: &str, error: reqwest::Error) -> Error {
     } else {
         Error::new(format!("the connection to `{name}` broke off")).transient()
     };
-    failed.because(error.without_url())
+    failed.because(cause(error.without_url()))
+}
+
+/// What the network says, from the outermost cause to the innermost; the client itself only says that it failed, and where it asked.
+fn cause(error: reqwest::Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if !cause.is::<reqwest::Error>() {
+            causes.push(cause.to_string());
+        }
+        next = cause.source();
+    }
+    causes.dedup();
+    match causes.is_empty() {
+        true => error.to_string(),
+        false => causes.join(": "),
+    }
 }
 
 /// The error of an answer that was not expected; transient when the server may answer otherwise later.

@@ -29,7 +29,7 @@ pub use encoding::Encoding;
 pub use files::{SourceFile, find_files, public_part};
 pub use header::{Header, header_map};
 pub use http::{http_client, no_answer, retry_after, unexpected_status};
-pub use locations::Locations;
+pub use locations::{Locations, check_address};
 pub use partition::Partition;
 pub use profile::{ColumnProfile, Frequent, Kind, MIN_COUNT, Profile, profile};
 pub use reader::{BATCH_BYTES, BATCH_RECORDS, Reader};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::locations::{check_address, is_url};
 use super::{Delimiter, Encoding, Header, Locations, names};
 
 /// Where records are and how they are written there; exactly one of `csv`, `json` and `ndjson`.
@@ -115,6 +116,31 @@ impl Source {
             max_record_bytes,
         };
         Ok((locations, layout))
+    }
+
+    /// What is wrong with its addresses: a pointer to each, and the fault.
+    pub fn wrong_addresses(&self) -> Vec<(String, String)> {
+        let formats = [
+            ("csv", &self.csv),
+            ("json", &self.json),
+            ("ndjson", &self.ndjson),
+        ];
+        let mut wrong = Vec::new();
+        for (key, locations) in formats {
+            let Some(locations) = locations else { continue };
+            for (at, location) in locations.as_slice().iter().enumerate() {
+                let pointer = match locations {
+                    Locations::One(_) => format!("/{key}"),
+                    Locations::Many(_) => format!("/{key}/{at}"),
+                };
+                if is_url(location)
+                    && let Err(message) = check_address(location)
+                {
+                    wrong.push((pointer, message));
+                }
+            }
+        }
+        wrong
     }
 
     fn quote_byte(&self) -> Result<Option<u8>, (&'static str, String)> {

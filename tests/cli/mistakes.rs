@@ -90,7 +90,7 @@ fn the_help_lists_every_verb() {
           query       Ask a DAG's tables: one SELECT over all layers and `op`
           tests       Show how the tests of a DAG's models ended
           quality     Show how the rules of a DAG's rule tables ended, and a grade for each mart
-          lineage     Show the columns that a column of a model is made of, back to those that no model makes
+          lineage     Show the columns that a column of a table is made of, back to operational tables and deliveries
           docs        Write a catalogue of a DAG's models as one HTML page: columns, tests, where everything comes from
           trace       Show where a row came from: file, line, hashes, run, batch, rules, and every change since
           profile     Tell what is in a file: rows, encoding, delimiter, and for each column its kind, nulls, distinct and frequent values
@@ -223,6 +223,40 @@ fn a_dag_or_run_that_is_not_there_is_named() {
     assert_snapshot!(galen(home.path(), &["retry"]), @"
         err: error: no failed run to retry
         err: hint: `galen runs list` shows how runs ended
+        exit: 2
+        ");
+}
+
+#[test]
+fn an_address_that_nobody_can_ask_is_a_mistake_of_the_dag() {
+    let home = home();
+    let folder = home.path().join("dags/web");
+    std::fs::create_dir(&folder).expect("folder");
+    let dag = "dag_id: web
+tasks:
+  - {task_id: a, operator: http, with: {url: 'http://me:s3cret@localhost:99999/x?token=s3cret'}}
+  - task_id: b
+    operator: wait_for
+    with: {http: {url: 'https://'}}
+  - task_id: c
+    operator: ingest
+    with:
+      source:
+        csv:
+          - good.csv
+          - http://local host/people.csv
+      into: people
+  - task_id: d
+    operator: wait_for
+    with: {http: {url: 'ftp://there'}}
+";
+    std::fs::write(folder.join("dag.yaml"), dag).expect("dag");
+    assert_snapshot!(galen(home.path(), &["dags", "validate"]), @"
+        out: dags/web/dag.yaml:3:41: `http://localhost:99999/x` is not an address: invalid port number
+        out: dags/web/dag.yaml:6:19: `https://` is not an address: empty host
+        out: dags/web/dag.yaml:13:13: `http://local host/people.csv` is not an address: invalid international domain name
+        out: dags/web/dag.yaml:17:19: expected an `http` or `https` address
+        err: 0 sound, 1 broken, problems: 4
         exit: 2
         ");
 }

@@ -169,6 +169,11 @@ async fn a_server_that_is_not_well_is_asked_again_and_one_that_refuses_is_not() 
             && !text.contains("s3cret"),
         "{text}"
     );
+    // the cause is the network's own
+    assert!(
+        text.ends_with("Connection refused (os error 111)"),
+        "{text}"
+    );
 }
 
 /// Whoever ends a download takes its part away; who waited for that part must not write into what it has become.
