@@ -29,7 +29,11 @@ pub struct Profile {
 pub fn show(args: &Profile, app: &App, printer: &mut Printer) -> Result<Exit> {
     let name = args.file.display().to_string();
     let limit = usize::try_from(app.settings.limits.max_record_bytes).unwrap_or(usize::MAX);
-    let found = profile(&args.file, &name, limit)?;
+    // a file that nobody declared is looked for where the command was given
+    let found = profile(&args.file, &name, limit).map_err(|error| match args.file.exists() {
+        true => error,
+        false => error.hint("relative paths start in the current folder"),
+    })?;
     if args.json {
         printer.line(&json!(found).to_string())?;
         return Ok(Exit::Success);

@@ -185,7 +185,9 @@ impl<'a> Shape<'a> {
         );
         let flaw = Flaw::at(pointer, message);
         let example = schema["examples"][0].as_str();
+        let hint = schema["x-hint"].as_str();
         self.flaws.push(match (example, expected.first(), value) {
+            _ if let Some(hint) = hint => flaw.hint(hint.replace("{}", &plain(value))),
             (Some(example), ..) => flaw.hint(format!("for example `{example}`")),
             (None, Some(&"string"), Value::Number(_) | Value::Bool(_)) => {
                 flaw.hint("put it in quotes")

@@ -16,6 +16,12 @@ use crate::dag::{Dag, DagFiles, Flaw};
 /// Lines of output that go to the task's log; what follows is counted and left out.
 const MAX_LINES: u64 = 10_000;
 
+/// Words that a shell obeys itself and that are no programs.
+const SHELL_WORDS: [&str; 16] = [
+    ".", ":", "alias", "cd", "eval", "exec", "exit", "export", "read", "set", "source", "trap",
+    "ulimit", "umask", "unset", "wait",
+];
+
 /// Runs a program or a script. Its output goes to the task's log line by line, its exit code decides: 0 is success, 99
 /// (`skip_exit_code`) skips the task, anything else fails the try. Give either `command` or `script`.
 ///
@@ -25,6 +31,7 @@ const MAX_LINES: u64 = 10_000;
 pub struct Shell {
     /// The program and its arguments; no shell reads them.
     #[serde(default)]
+    #[schemars(extend("x-hint" = "write `script: {}`, which a shell reads, or a program and its arguments as a list, as `[python3, report.py]`"))]
     command: Vec<Word>,
     /// A script for `sh -e`.
     script: Option<String>,
@@ -169,13 +176,27 @@ impl Shell {
 
     fn cannot_start(&self, error: std::io::Error) -> TaskError {
         use std::io::ErrorKind;
+        let program = match self.command.first() {
+            Some(word) => word.text(),
+            None => "sh".to_owned(),
+        };
+        let for_a_shell =
+            SHELL_WORDS.contains(&program.as_str()) || program.contains(char::is_whitespace);
         let permanent = matches!(
             error.kind(),
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
         );
-        let error = Error::new("the command cannot be started")
+        let hint = match error.kind() {
+            ErrorKind::NotFound if for_a_shell => {
+                "what only a shell understands goes under `script`, or as `[sh, -c, \"exit 3\"]`"
+            }
+            _ => {
+                "is the program installed, executable and on the PATH, and does the folder `cwd` exist?"
+            }
+        };
+        let error = Error::new(format!("the command `{program}` cannot be started"))
             .because(error)
-            .hint("is the program installed, executable and on the PATH, and does the folder `cwd` exist?");
+            .hint(hint);
         if permanent {
             TaskError::Permanent(error)
         } else {

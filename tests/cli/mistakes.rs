@@ -228,6 +228,16 @@ fn a_dag_or_run_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_file_to_profile_is_looked_for_here() {
+    let home = home();
+    assert_snapshot!(galen(home.path(), &["profile", "nope.csv", "--home", "dags"]), @"
+        err: error: file `nope.csv` does not exist
+        err: hint: relative paths start in the current folder
+        exit: 2
+        ");
+}
+
+#[test]
 fn an_address_that_nobody_can_ask_is_a_mistake_of_the_dag() {
     let home = home();
     let folder = home.path().join("dags/web");
@@ -257,6 +267,21 @@ tasks:
         out: dags/web/dag.yaml:13:13: `http://local host/people.csv` is not an address: invalid international domain name
         out: dags/web/dag.yaml:17:19: expected an `http` or `https` address
         err: 0 sound, 1 broken, problems: 4
+        exit: 2
+        ");
+}
+
+#[test]
+fn a_command_that_only_a_shell_understands_is_told_where_it_goes() {
+    let home = home();
+    let folder = home.path().join("dags/shell");
+    std::fs::create_dir(&folder).expect("folder");
+    let dag = "dag_id: shell\ntasks:\n  - {task_id: a, operator: shell, with: {command: exit 3}}\n";
+    std::fs::write(folder.join("dag.yaml"), dag).expect("dag");
+    assert_snapshot!(galen(home.path(), &["dags", "validate"]), @"
+        out: dags/shell/dag.yaml:3:42: `command` is `exit 3`, expected a list
+        out:   hint: write `script: exit 3`, which a shell reads, or a program and its arguments as a list, as `[python3, report.py]`
+        err: 0 sound, 1 broken, problems: 1
         exit: 2
         ");
 }

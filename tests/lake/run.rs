@@ -108,6 +108,8 @@ fn each_model_is_a_task_and_a_failed_test_stops_what_follows() {
     let failed = galen(home.path(), &["run", "clinic"]);
     assert_eq!(failed.code, 1, "{failed}");
     assert!(failed.err.contains("fails for 1 of 2 rows"), "{failed}");
+    let hint = "`galen tests clinic` shows thresholds, with `--json` the keys of failing rows too";
+    assert!(failed.err.contains(hint), "{failed}");
     let tests = galen(home.path(), &["tests", "clinic"]);
     assert_eq!(tests.code, 1, "{tests}");
     assert!(

@@ -42,6 +42,18 @@ async fn the_exit_code_decides() {
     assert!(lines.is_empty());
     let (absent, _) = shell(json!({"command": ["no-such-program-here"]})).await;
     assert!(matches!(absent, Err(TaskError::Permanent(_))), "{absent:?}");
+    let text = format!("{:?}", absent.expect_err("absent").error());
+    assert!(
+        text.contains("`no-such-program-here` cannot be started"),
+        "{text}"
+    );
+    // what only a shell knows is no program
+    let (builtin, _) = shell(json!({"command": ["exit", 3]})).await;
+    let text = format!("{:?}", builtin.expect_err("no program").error());
+    assert!(
+        text.contains("hint: what only a shell understands goes under `script`"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ fn stopped(context: &TaskContext, failed: &TestResult) -> Error {
         failed.model, failed.test
     ))
     .hint(format!(
-        "`galen tests {}` shows thresholds and keys; `severity: warn` lets the run go on",
+        "`galen tests {}` shows thresholds, with `--json` the keys of failing rows too; `severity: warn` lets the run go on",
         context.dag_id()
     ))
 }
