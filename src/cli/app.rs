@@ -8,8 +8,8 @@ use crate::base::{Clock, Error, Result, SystemClock};
 use crate::config::{HOME_VARIABLE, Settings};
 use crate::dag::Version;
 use crate::engine::Handle;
-use crate::lake::{Graded, Models, Warehouse};
-use crate::operators::{Operators, made_from, sound_models};
+use crate::lake::{Graded, Makings, Models, Warehouse};
+use crate::operators::{Operators, made_from, makings, sound_models};
 use crate::records::Records;
 use crate::store::Store;
 
@@ -98,6 +98,14 @@ impl App {
         let version = load_one(self, dag)?;
         self.warehouse(dag)?
             .grades(made_from(&version.dag, &version.files))
+    }
+
+    /// How the tasks of a DAG make the tables that its models read.
+    ///
+    /// # Errors
+    /// As [`App::models`].
+    pub fn makings(&self, dag: &str) -> Result<Makings> {
+        Ok(makings(&load_one(self, dag)?.dag))
     }
 
     /// The sound models of a DAG.

@@ -11,10 +11,11 @@ use super::{App, Exit, Printer};
 use crate::base::{DagId, Result};
 use crate::lake::{Lineage, Origin, Planned, catalogue};
 
-/// Show the columns that a column of a model is made of, back to those that no model makes
+/// Show the columns that a column of a table is made of, back to operational tables and deliveries
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  galen lineage clinic gold.daily.total")]
+  galen lineage clinic gold.daily.total
+  galen lineage clinic silver.visits.cost      through the task that cleans it, to the files")]
 pub struct LineageOf {
     /// The DAG
     dag: String,
@@ -39,7 +40,7 @@ pub struct Docs {
 pub fn lineage(args: &LineageOf, app: &App, printer: &mut Printer) -> Result<Exit> {
     let models = app.models(&args.dag)?;
     let (planned, _) = Planned::new(&models)?;
-    let origin = Lineage::new(&models, &planned)?.trace(&args.column)?;
+    let origin = Lineage::new(&models, &planned, app.makings(&args.dag)?)?.trace(&args.column)?;
     match args.json {
         true => printer.line(&to_json(&origin).to_string())?,
         false => print(&origin, 0, printer)?,
@@ -48,16 +49,21 @@ pub fn lineage(args: &LineageOf, app: &App, printer: &mut Printer) -> Result<Exi
 }
 
 fn print(origin: &Origin, depth: usize, printer: &mut Printer) -> Result<()> {
-    let place = origin
-        .file
-        .as_ref()
-        .map_or_else(String::new, |file| format!("  ({file})"));
+    let tasks = origin.tasks.iter().map(|task| format!("task {task}"));
+    let made: Vec<String> = origin.file.iter().cloned().chain(tasks).collect();
+    let place = match made.is_empty() {
+        true => String::new(),
+        false => format!("  ({})", made.join(", ")),
+    };
     printer.line(&format!(
         "{}{}.{}{place}",
         "  ".repeat(depth),
         origin.of.table,
         origin.of.column
     ))?;
+    for delivery in &origin.deliveries {
+        printer.line(&format!("{}{delivery}", "  ".repeat(depth + 1)))?;
+    }
     origin
         .from
         .iter()
@@ -66,7 +72,10 @@ fn print(origin: &Origin, depth: usize, printer: &mut Printer) -> Result<()> {
 
 fn to_json(origin: &Origin) -> Value {
     let from: Vec<Value> = origin.from.iter().map(to_json).collect();
-    json!({"table": origin.of.table, "column": origin.of.column, "file": origin.file, "from": from})
+    json!({
+        "table": origin.of.table, "column": origin.of.column, "file": origin.file, "tasks": origin.tasks,
+        "deliveries": origin.deliveries, "from": from,
+    })
 }
 
 /// Writes the page.
@@ -81,6 +90,7 @@ pub async fn docs(args: &Docs, app: &App, printer: &mut Printer) -> Result<Exit>
         &DagId::from(args.dag.as_str()),
         warehouse.models(),
         &planned,
+        app.makings(&args.dag)?,
         &results,
     )?;
     let path = match &args.out {

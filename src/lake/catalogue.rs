@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::lineage::Lineage;
+use super::lineage::{Lineage, Makings};
 use super::model::{Model, Models, Planned};
 use super::testing::ModelResults;
 use super::{LAYERS, OP};
@@ -24,9 +24,10 @@ pub fn catalogue(
     dag: &DagId,
     models: &Models,
     planned: &Planned,
+    makings: Makings,
     results: &[ModelResults],
 ) -> Result<String> {
-    let lineage = Lineage::new(models, planned)?;
+    let lineage = Lineage::new(models, planned, makings)?;
     let mut page = String::new();
     let title = format!("{} · models", escape(dag.as_str()));
     put(

@@ -18,6 +18,20 @@ pub struct TableColumn {
     pub column: String,
 }
 
+/// How a task makes a table, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Making {
+    /// The task.
+    pub task: String,
+    /// The table that it reads: each column becomes the one of its name.
+    pub from: Option<String>,
+    /// Where the deliveries are that it lands, as people are told.
+    pub deliveries: Vec<String>,
+}
+
+/// How tasks make tables, by full names.
+pub type Makings = BTreeMap<String, Vec<Making>>;
+
 /// A column and the columns that its values are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -25,26 +39,34 @@ pub struct Origin {
     pub of: TableColumn,
     /// The file of the model that makes it; `None` for a column that no model makes.
     pub file: Option<String>,
-    /// What it is made of, in the order of names; none when it is made of nothing but constants, or not by a model.
+    /// The tasks that write it, when no model does.
+    pub tasks: Vec<String>,
+    /// The deliveries that it is found in.
+    pub deliveries: Vec<String>,
+    /// What it is made of, in the order of names; none when it is made of nothing but constants, or stands at the end of the way.
     pub from: Vec<Origin>,
 }
 
-/// Which columns each column of each model is made of.
+/// Which columns each column of each model, and of each table that a task makes of another, is made of.
 #[derive(Debug, Default)]
 pub struct Lineage {
     direct: BTreeMap<TableColumn, BTreeSet<TableColumn>>,
     files: BTreeMap<String, String>,
+    makings: Makings,
     /// Columns of every table that is known.
     columns: BTreeMap<String, Vec<String>>,
 }
 
 impl Lineage {
-    /// Read from the plans of `models`.
+    /// Read from the plans of `models` and from what tasks do.
     ///
     /// # Errors
     /// When a plan cannot be followed.
-    pub fn new(models: &Models, planned: &Planned) -> Result<Self> {
-        let mut lineage = Self::default();
+    pub fn new(models: &Models, planned: &Planned, makings: Makings) -> Result<Self> {
+        let mut lineage = Self {
+            makings,
+            ..Self::default()
+        };
         for (table, schema) in &planned.schemas {
             let names = schema.fields().iter().map(|field| field.name().clone());
             lineage.columns.insert(table.clone(), names.collect());
@@ -63,10 +85,34 @@ impl Lineage {
                 lineage.direct.insert(of, sources(plan, index)?);
             }
         }
+        lineage.follow_tasks();
         Ok(lineage)
     }
 
-    /// The way of `layer.table.column` back to columns that no model makes.
+    /// A task that makes a table of another keeps the names of its columns.
+    fn follow_tasks(&mut self) {
+        for (table, makings) in &self.makings {
+            let from = makings.iter().filter_map(|making| making.from.as_ref());
+            let pairs = from.flat_map(|from| {
+                let shared = self.columns.get(table).into_iter().flatten();
+                let there = self.columns.get(from).into_iter().flatten();
+                let there: BTreeSet<&String> = there.collect();
+                shared
+                    .filter(move |column| there.contains(column))
+                    .map(move |column| (from, column))
+            });
+            for (from, column) in pairs {
+                let named = |table: &String| TableColumn {
+                    table: table.clone(),
+                    column: column.clone(),
+                };
+                let direct = self.direct.entry(named(table)).or_default();
+                direct.insert(named(from));
+            }
+        }
+    }
+
+    /// The way of `layer.table.column` back to operational tables and deliveries.
     ///
     /// # Errors
     /// When there is no such column; the hint names the nearest.
@@ -101,23 +147,29 @@ impl Lineage {
         }))
     }
 
-    /// Models cannot form a cycle, so that every way ends.
+    /// Neither models nor tasks can form a cycle, so that every way ends.
     fn origin(&self, of: TableColumn) -> Origin {
         let from = self.direct.get(&of).into_iter().flatten();
+        let makings = self.makings.get(&of.table).map_or(&[][..], Vec::as_slice);
         Origin {
             from: from.map(|from| self.origin(from.clone())).collect(),
             file: self.files.get(&of.table).cloned(),
+            tasks: makings.iter().map(|making| making.task.clone()).collect(),
+            deliveries: makings
+                .iter()
+                .flat_map(|making| making.deliveries.iter().cloned())
+                .collect(),
             of,
         }
     }
 }
 
 impl Origin {
-    /// The columns at the ends: those that no model makes.
+    /// The columns at the ends: those that neither a model makes nor a task of another table.
     pub fn roots(&self) -> BTreeSet<TableColumn> {
-        match self.file {
-            None => BTreeSet::from([self.of.clone()]),
-            Some(_) => self.from.iter().flat_map(Self::roots).collect(),
+        match self.file.is_none() && self.from.is_empty() {
+            true => BTreeSet::from([self.of.clone()]),
+            false => self.from.iter().flat_map(Self::roots).collect(),
         }
     }
 }
@@ -283,7 +335,7 @@ mod tests {
         assert_eq!(problems, []);
         let (planned, problems) = Planned::new(&models).expect("plans");
         assert_eq!(problems, []);
-        let lineage = Lineage::new(&models, &planned).expect("lineage");
+        let lineage = Lineage::new(&models, &planned, Makings::new()).expect("lineage");
         let roots = |name: &str| {
             let roots = lineage.trace(name).expect(name).roots();
             let roots: Vec<String> = roots

@@ -50,7 +50,7 @@ pub use folder::Folder;
 pub use grade::{Grade, Graded, MadeFrom};
 pub use incoming::{Incoming, Sender, incoming};
 pub use landing::{Landing, check_landing_name};
-pub use lineage::{Lineage, Origin, TableColumn};
+pub use lineage::{Lineage, Making, Makings, Origin, TableColumn};
 pub use lock::TableLock;
 pub use made_of::MadeOf;
 pub use merge::{Latest, Merged};

@@ -33,6 +33,6 @@ mod wait_for;
 
 pub use context::{TaskContext, TaskLog};
 pub use kind::{Kind, Operator, Operators, Parsed};
-pub use made_from::made_from;
+pub use made_from::{made_from, makings};
 pub use models::{FULL_REFRESH, sound_models};
 pub use outcome::{Outcome, TaskError, Verdict};

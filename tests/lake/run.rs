@@ -238,3 +238,53 @@ fn mistakes_in_models_are_mistakes_of_the_dag() {
         "{said}"
     );
 }
+
+#[test]
+fn a_cleaned_column_is_followed_to_its_deliveries() {
+    let home = tempfile::tempdir().expect("home");
+    write(
+        home.path(),
+        "dag.yaml",
+        "
+dag_id: clinic
+tasks:
+  - {task_id: land, operator: ingest, with: {source: {csv: ['raw/{{ ds }}/*.csv', 'https://me:s3cret@there.example/v.csv?token=s3cret']}, into: bronze.visits}}
+  - {task_id: clean, operator: clean, depends_on: [land], with: {from: bronze.visits, into: silver.visits, rules: rules}}
+  - {task_id: merge, operator: merge, depends_on: [clean], with: {from: silver.visits, into: core.visits, key: [id]}}
+  - {task_id: rest, operator: models, depends_on: [merge], with: {select: 'layer:gold'}}
+",
+    );
+    write(
+        home.path(),
+        "rules/cleansing_rules.csv",
+        "table_name,column_name,cleanse_type,seq_no,is_active\nvisits,day,trim,1,Y\n",
+    );
+    write(
+        home.path(),
+        "models/models.yaml",
+        "sources:\n- {name: bronze.visits, columns: [{name: id}, {name: day}]}\n",
+    );
+    write(
+        home.path(),
+        "models/gold/days.sql",
+        "SELECT day FROM core.visits",
+    );
+    let lineage = galen(home.path(), &["lineage", "clinic", "gold.days.day"]);
+    insta::assert_snapshot!(lineage, @"
+        out: gold.days.day  (models/gold/days.sql)
+        out:   core.visits.day  (task merge)
+        out:     silver.visits.day  (task clean)
+        out:       bronze.visits.day  (task land)
+        out:         raw/{{ ds }}/*.csv
+        out:         https://there.example/v.csv
+        exit: 0
+        ");
+    let lineage = galen(home.path(), &["lineage", "clinic", "silver.visits.day"]);
+    insta::assert_snapshot!(lineage, @"
+        out: silver.visits.day  (task clean)
+        out:   bronze.visits.day  (task land)
+        out:     raw/{{ ds }}/*.csv
+        out:     https://there.example/v.csv
+        exit: 0
+        ");
+}
