@@ -57,7 +57,7 @@ pub enum StepSpec {
 pub struct NullsSpec {
     /// The words, compared exactly.
     pub words: Vec<String>,
-    /// The columns; every staged column when absent.
+    /// The columns; every column of text when absent.
     pub columns: Option<Vec<Text>>,
 }
 
@@ -166,7 +166,7 @@ pub struct RowSetSpec {
     /// Column that holds the item; `<as>_position` holds its place, from 1.
     #[serde(rename = "as")]
     pub name: Text,
-    /// Applied in order to these rows: `nulls`, `map`, `set` and `check`.
+    /// Applied in order to these rows: all but `list` and `agree`.
     #[serde(default)]
     pub steps: Vec<StepSpec>,
 }
