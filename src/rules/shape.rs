@@ -314,7 +314,8 @@ fn versions(frame: &Frame, expressions: &[&Expression]) -> Result<Vec<String>> {
             let written = match cell {
                 // shifted so that negative numbers come first as text too
                 Cell::Integer(number) => write!(text, "{:020}", (*number as u64) ^ SIGN),
-                Cell::Float(number) => write!(text, "{:020}", ordered(*number)),
+                // with a sign that sorts behind what earlier programs wrote, `10.0`: any delivery replaces that
+                Cell::Float(number) => write!(text, "~{:020}", ordered(*number)),
                 cell => write!(text, "{cell}"),
             };
             written.map_err(|error| Error::new("a version cannot be written").because(error))?;
