@@ -122,6 +122,14 @@ impl Database {
         }
     }
 
+    /// Whether it is a SQLite file that this user can read and not write.
+    pub fn is_read_only(&self) -> bool {
+        match &*self.0 {
+            Inner::Sqlite(file) => file.is_read_only(),
+            Inner::Postgres { .. } => false,
+        }
+    }
+
     /// Makes the file or schema when absent.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -85,6 +86,9 @@ impl SqliteFile {
     pub(super) async fn writer(&self) -> Result<Writer> {
         let mut slot = Arc::clone(&self.writer).lock_owned().await;
         if slot.is_none() {
+            if self.is_read_only() {
+                return Err(self.unwritable());
+            }
             if let Some(folder) = self.path.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| {
                     Error::new(format!("cannot create folder `{}`", folder.display()))
@@ -137,8 +141,26 @@ impl SqliteFile {
         if !self.path.exists() {
             return Err(self.absent());
         }
-        self.connect(&self.options().pragma("query_only", "1"))
-            .await
+        let options = self.options().pragma("query_only", "1");
+        self.connect(&match self.is_read_only() {
+            // with nothing to read beside the file, none of the files of a database in use need be made
+            true => options.read_only(true).immutable(!self.has_wal()),
+            false => options,
+        })
+        .await
+    }
+
+    /// Whether this user can write neither the file nor, what comes to the same, beside it.
+    pub(super) fn is_read_only(&self) -> bool {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let writable = |path: &Path| access(path, Access::WRITE_OK).is_ok();
+        self.path.exists() && !(writable(&self.path) && writable(folder))
+    }
+
+    fn has_wal(&self) -> bool {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
     }
 
     fn options(&self) -> SqliteConnectOptions {
@@ -153,19 +175,40 @@ impl SqliteFile {
     async fn connect(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection> {
         let mut attempts = 0;
         loop {
-            let error = match options.connect().await {
+            let error = match Self::opened(options).await {
                 Ok(conn) => return Ok(conn),
                 Err(error) => Error::from(error),
             };
             attempts += 1;
             if !error.is_transient() || attempts == CONNECT_ATTEMPTS {
-                return Err(error);
+                return Err(error.at(format!("`{}`", self.path.display())));
             }
             tokio::time::sleep(CONNECT_PAUSE).await;
         }
     }
 
+    /// A connection that has read something: SQLite looks at a file only then.
+    async fn opened(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+        let mut conn = options.connect().await?;
+        let looked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1");
+        looked.fetch_optional(&mut conn).await?;
+        Ok(conn)
+    }
+
+    fn unwritable(&self) -> Error {
+        Error::new(format!(
+            "database `{}` cannot be written",
+            self.path.display()
+        ))
+        .hint("make the file and its folder writable for this user")
+    }
+
     fn absent(&self) -> Error {
+        if let Err(error) = self.path.try_exists() {
+            return Error::new(format!("database `{}` cannot be read", self.path.display()))
+                .hint("make its folder readable for this user")
+                .because(error);
+        }
         Error::new(format!("database `{}` does not exist", self.path.display()))
             .hint("`galen db migrate` creates it; --home says where to look")
     }

@@ -1,5 +1,6 @@
 //! The one place that makes the engine's session, so that another (a cluster) can stand behind the same SQL.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
@@ -44,7 +45,7 @@ pub(super) struct Compute {
 }
 
 impl Compute {
-    /// A session that runs queries: bounded in memory, spilling to `state/spill`.
+    /// A session that runs queries: bounded in memory, spilling to `state/spill`; not at all for who may only read what is under `state`.
     ///
     /// # Errors
     /// When the folder for spilled rows cannot be made.
@@ -53,9 +54,19 @@ impl Compute {
     }
 
     fn with_config(settings: &Settings, config: SessionConfig) -> Result<Self> {
-        let spill = spill_folder(&settings.state_dir().join("spill"))?;
-        let disk =
-            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
+        let mode = match spill_folder(settings) {
+            Ok(folder) => DiskManagerMode::Directories(vec![folder]),
+            Err((_, error))
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                DiskManagerMode::Disabled
+            }
+            Err(failed) => return Err(unmade(failed)),
+        };
+        let disk = DiskManagerBuilder::default().with_mode(mode);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(memory::pool(settings))
             .with_disk_manager_builder(disk)
@@ -231,16 +242,17 @@ fn config(joins: Joins, memory: usize) -> SessionConfig {
 /// When it cannot be made.
 pub(super) fn scratch_folder(settings: &Settings) -> Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let own = spill_folder(&settings.state_dir().join("spill"))?;
+    let own = spill_folder(settings).map_err(unmade)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     Ok(own.join(format!("scratch_{number}")))
 }
 
-/// This process's own folder in `all`; those of processes that are gone are removed once.
-fn spill_folder(all: &Path) -> Result<PathBuf> {
+/// This process's own folder under `state/spill`; those of processes that are gone are removed once.
+fn spill_folder(settings: &Settings) -> Result<PathBuf, (PathBuf, std::io::Error)> {
     static SWEPT: Once = Once::new();
+    let all = settings.state_dir().join("spill");
     SWEPT.call_once(|| {
-        let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(&all).into_iter().flatten().flatten();
         for entry in entries {
             let process = entry
                 .file_name()
@@ -254,10 +266,14 @@ fn spill_folder(all: &Path) -> Result<PathBuf> {
         }
     });
     let own = all.join(std::process::id().to_string());
-    std::fs::create_dir_all(&own).map_err(|error| {
-        Error::new(format!("cannot create folder `{}`", own.display())).because(error)
-    })?;
-    Ok(own)
+    match std::fs::create_dir_all(&own) {
+        Ok(()) => Ok(own),
+        Err(error) => Err((own, error)),
+    }
+}
+
+fn unmade((folder, error): (PathBuf, std::io::Error)) -> Error {
+    Error::new(format!("cannot create folder `{}`", folder.display())).because(error)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Records {
 
     /// Makes the database have the declared tables, and returns what keeps it from that.
     async fn apply(&self) -> Result<Option<Error>> {
-        if self.applied.initialized() {
+        if self.applied.initialized() || self.database.is_read_only() {
             return Ok(None);
         }
         let schema = self.declared().await?;
@@ -141,6 +141,10 @@ impl Records {
     async fn prepare(&self) -> Result<()> {
         self.prepared
             .get_or_try_init(|| async {
+                // who may only read finds what others made
+                if self.database.is_read_only() {
+                    return Ok(());
+                }
                 self.database.create().await?;
                 let mut tx = self.database.begin().await?;
                 lock(tx.conn()?).await?;

@@ -5,4 +5,5 @@ mod demo;
 pub mod galen;
 mod mistakes;
 mod quarantine;
+mod read_only;
 mod tour;
