@@ -19,6 +19,7 @@ mod schema;
 mod secret;
 mod state;
 mod whole_file;
+pub mod yaml;
 
 pub use batch::{BadRecord, TextBatch};
 pub use cell::{Cell, CellType};

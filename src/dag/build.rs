@@ -10,8 +10,8 @@ use super::report::Report;
 use super::spec::{
     DagSpec, HookSpec, ParamMap, ParamSpec, ScheduleMap, ScheduleSpec, TaskArgs, TaskSpec,
 };
-use super::yaml::escape;
 use super::{Dag, Hook, Param, ParamType, Task};
+use crate::base::yaml::escape;
 use crate::base::{DagId, Error, TaskId, TriggerRule, nearest, parse_duration};
 use crate::schedule::{Cron, Schedule, midnight};
 

@@ -9,8 +9,8 @@ use super::graph::unknown_upstream;
 use super::report::{DAG_FILE, Report};
 use super::spec::DagSpec;
 use super::with::With;
-use super::{Catalog, Dag, DagFiles, Graph, Hook, build, shape, yaml};
-use crate::base::{Error, Problem, TaskId, nearest};
+use super::{Catalog, Dag, DagFiles, Graph, Hook, build, shape};
+use crate::base::{Error, Problem, TaskId, nearest, yaml};
 
 /// What every check needs; made once for all DAGs.
 pub struct Checker<'a> {

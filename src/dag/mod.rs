@@ -23,7 +23,6 @@ pub mod template;
 mod version;
 mod watch;
 mod with;
-mod yaml;
 
 pub use catalog::{Catalog, Flaw, Installed, UNKNOWN, Unasked};
 pub use checked::Checked;

@@ -1,7 +1,7 @@
 //! Collects the problems of one `dag.yaml`.
 
 use super::Flaw;
-use super::yaml::{Node, Place, RepeatedKey};
+use crate::base::yaml::{Node, Place, RepeatedKey};
 use crate::base::{Error, Problem};
 
 /// The problems of one file, found by their JSON pointers.

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::yaml::escape;
 use super::{Flaw, UNKNOWN};
 use crate::base::nearest;
+use crate::base::yaml::escape;
 
 /// Every flaw of `value`; what is flawed is taken out of it, so that the rest can be read and checked further. List items keep
 /// their place: a flawed one becomes an empty map, or the whole list goes.

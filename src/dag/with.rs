@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::check::{Checker, own_or_default};
 use super::report::Report;
 use super::template::{self, NAMES, OUTPUTS, Scope};
-use super::yaml::escape;
 use super::{Dag, DagFiles, Graph, Hook, Task, UNKNOWN, shape};
+use crate::base::yaml::escape;
 use crate::base::{Error, Interval, RunId, TaskId, nearest};
 
 /// The parameters of every task and hook of a DAG.

@@ -77,11 +77,14 @@ impl Records {
 
     /// Makes the database have the declared tables, and returns what keeps it from that.
     async fn apply(&self) -> Result<Option<Error>> {
-        if self.applied.initialized() || self.database.is_read_only() {
+        if self.applied.initialized() {
             return Ok(None);
         }
         let schema = self.declared().await?;
         self.prepare().await?;
+        if self.database.is_read_only() {
+            return Ok(None);
+        }
         let sql = self.tables.as_deref().unwrap_or_default();
         let mut tx = self.database.begin().await?;
         lock(tx.conn()?).await?;

@@ -240,6 +240,63 @@ fn mistakes_in_models_are_mistakes_of_the_dag() {
 }
 
 #[test]
+fn every_mistake_of_every_model_is_in_one_report() {
+    let home = home();
+    write(
+        home.path(),
+        "models/silver/visits.sql",
+        "-- unique_key: id\nSELECT id, day FROM op.visits;\n\nSELECT 2",
+    );
+    write(
+        home.path(),
+        "models/gold/days.sql",
+        "SELECT dya FROM op.visits",
+    );
+    write(
+        home.path(),
+        "models/gold/lost.sql",
+        "SELECT day FROM core.shwon",
+    );
+    write(
+        home.path(),
+        "models/models.yaml",
+        "models:
+- name: visits
+  descripton: One row a visit
+  columns:
+  - {name: day, type: dat, tests: [{accepted_valus: {values: [a]}}]}
+  - {nam: id}
+- {name: shwon, tests: not_null}
+sources:
+- {name: bronze.visits, columns: [{name: id, type: integer, unit: none}]}
+",
+    );
+    let said = galen(home.path(), &["dags", "validate"]);
+    assert_eq!(said.code, 2, "{said}");
+    insta::assert_snapshot!(said.out, @"
+        dags/clinic/models/gold/days.sql:1:8: no column `dya`
+          hint: did you mean `day`?
+        dags/clinic/models/gold/lost.sql:1:17: no table `core.shwon`
+          hint: did you mean `core.shown`?
+        dags/clinic/models/models.yaml:3:3: unknown key `descripton`
+          hint: did you mean `description`?
+        dags/clinic/models/models.yaml:5:23: `dat` is not a type, expected text, integer, number, boolean, date, timestamp
+          hint: did you mean `date`?
+        dags/clinic/models/models.yaml:5:36: unknown test `accepted_valus`
+          hint: did you mean `accepted_values`?
+        dags/clinic/models/models.yaml:6:5: `name` is missing
+        dags/clinic/models/models.yaml:6:6: unknown key `nam`
+          hint: did you mean `name`?
+        dags/clinic/models/models.yaml:7:10: no model `shwon`
+          hint: did you mean `shown`?
+        dags/clinic/models/models.yaml:7:24: expected a list
+        dags/clinic/models/models.yaml:9:61: unknown key `unit`
+          hint: known keys: name, description, type, tests
+        dags/clinic/models/silver/visits.sql:4:1: a second statement starts here, expected one SELECT
+        ");
+}
+
+#[test]
 fn a_cleaned_column_is_followed_to_its_deliveries() {
     let home = tempfile::tempdir().expect("home");
     write(

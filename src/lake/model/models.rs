@@ -54,6 +54,8 @@ pub struct Models {
     pub(super) models: BTreeMap<String, Model>,
     /// Each after those it reads.
     pub(super) order: Vec<String>,
+    /// Full names of models that cannot be read. Who reads them is not told that there are none.
+    pub(super) broken: BTreeSet<String>,
     /// Columns of tables that no model makes, from `models.yaml`, with their description.
     pub(super) declared: BTreeMap<String, (String, Vec<Column>)>,
     pub(super) sources: Sources,
@@ -178,6 +180,7 @@ impl Models {
     /// Whether a query may read this table.
     pub fn knows(&self, full_name: &str) -> bool {
         self.contains(full_name)
+            || self.broken.contains(full_name)
             || self.declared.contains_key(full_name)
             || self.sources.open.contains(full_name)
             || self.sources.stored.contains_key(full_name)
@@ -195,6 +198,7 @@ impl Models {
             .map(|table| format!("{OP}.{}", table.name));
         let models = self.models.keys().chain(self.declared.keys()).cloned();
         op.chain(models)
+            .chain(self.broken.iter().cloned())
             .chain(self.sources.open.iter().cloned())
             .chain(self.sources.stored.keys().cloned())
             .collect()

@@ -1,5 +1,6 @@
 //! A problem with its place in a model's file.
 
+use crate::base::yaml::Place;
 use crate::base::{Problem, nearest};
 
 /// A place in a file: line and column from 1, 0 when unknown.
@@ -27,6 +28,15 @@ impl Placed {
             column: self.column,
             message: message.into(),
             hint,
+        }
+    }
+}
+
+impl From<Place> for Placed {
+    fn from(place: Place) -> Self {
+        Self {
+            line: place.line,
+            column: place.column,
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use datafusion::sql::parser::Statement;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::models::{Column, Model, Models};
 use super::placed::did_you_mean;
-use super::properties::{ColumnType, Properties, TableSpec, place_of};
-use super::sql::{parse_query, render_since};
+use super::properties::{Properties, TableSpec};
+use super::sql::{TableName, parse_query, render_since};
 use super::{Header, LAYERS, Materialized, OP, Placed, Sources};
-use crate::base::{CellType, Problem};
+use crate::base::Problem;
 
 const FOLDER: &str = "models/";
 const PROPERTIES: &str = "models.yaml";
@@ -32,16 +33,16 @@ impl Models {
                 continue;
             };
             if is_properties(inside) {
-                match Properties::read(path, text) {
-                    Ok(read) => properties.push((path, read)),
-                    Err(problem) => problems.push(problem),
-                }
+                properties.push((path, Properties::read(path, text, &mut problems)));
             } else if let Some(name) = inside.strip_suffix(".sql") {
                 match read_model(path, name, text) {
                     Ok(model) => {
                         models.models.insert(model.full_name(), model);
                     }
-                    Err(problem) => problems.push(problem),
+                    Err(more) => {
+                        models.broken.insert(name.replacen('/', ".", 1));
+                        problems.extend(more);
+                    }
                 }
             }
         }
@@ -60,15 +61,16 @@ impl Models {
     }
 
     fn describe(&mut self, path: &str, spec: &TableSpec, problems: &mut Vec<Problem>) {
-        let place = place_of(&spec.name);
-        let full_name = match self.model(&spec.name.value) {
+        let (name, place) = (&spec.name, spec.place);
+        let tests = spec.tests(path, problems);
+        let full_name = match self.model(name) {
             Ok(model) => model.full_name(),
+            Err(_) if self.is_broken(name) => return,
             Err(error) => {
                 let hint = error.hint_text().map(str::to_owned);
                 return problems.push(place.problem(path, error.to_string(), hint));
             }
         };
-        let tests = spec.tests(path, problems);
         let Some(model) = self.models.get_mut(&full_name) else {
             return;
         };
@@ -78,20 +80,28 @@ impl Models {
         }
         model.properties = Some(path.to_owned());
         model.description.clone_from(&spec.description);
-        model.columns = columns(spec);
+        model.columns.clone_from(&spec.columns);
         model.tests = tests;
     }
 
     fn describe_source(&mut self, path: &str, spec: &TableSpec, problems: &mut Vec<Problem>) {
-        let name = &spec.name.value;
+        let name = &spec.name;
         let schema = name.split_once('.').map(|(schema, _)| schema);
         if !schema.is_some_and(|schema| schema == OP || LAYERS.contains(&schema)) {
             let message = format!("source `{name}` is not in a layer or `{OP}`");
             let hint = Some("name it in full, as `bronze.visits`".to_owned());
-            return problems.push(place_of(&spec.name).problem(path, message, hint));
+            return problems.push(spec.place.problem(path, message, hint));
         }
-        self.declared
-            .insert(name.clone(), (spec.description.clone(), columns(spec)));
+        self.declared.insert(
+            name.clone(),
+            (spec.description.clone(), spec.columns.clone()),
+        );
+    }
+
+    /// Whether `name`, in full or without its layer, is that of a model which cannot be read.
+    fn is_broken(&self, name: &str) -> bool {
+        let bare = |full: &String| full.split_once('.').is_some_and(|(_, bare)| bare == name);
+        self.broken.contains(name) || self.broken.iter().any(bare)
     }
 
     /// Every table that a query names must be there.
@@ -166,11 +176,9 @@ pub fn described<'a>(
     files: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> BTreeMap<String, Vec<Column>> {
     let properties = files.filter(|(path, _)| path.strip_prefix(FOLDER).is_some_and(is_properties));
-    let properties = properties.filter_map(|(path, text)| Properties::read(path, text).ok());
+    let properties = properties.map(|(path, text)| Properties::read(path, text, &mut Vec::new()));
     let tables = properties.flat_map(|file| file.sources);
-    tables
-        .map(|table| (table.name.value.clone(), columns(&table)))
-        .collect()
+    tables.map(|table| (table.name, table.columns)).collect()
 }
 
 /// Whether the file at `inside` of the folder of models describes them.
@@ -206,41 +214,40 @@ fn cycle(graph: &DiGraph<(), ()>, component: &[NodeIndex]) -> Vec<NodeIndex> {
     vec![start, start]
 }
 
-fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
+fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Vec<Problem>> {
     let start = Placed { line: 0, column: 0 };
     let Some((layer, name)) = name.split_once('/') else {
         let hint = Some(format!(
             "a model stands in the folder of its layer: {}",
             LAYERS.join(", ")
         ));
-        return Err(start.problem(path, "the model is in no layer", hint));
+        return Err(vec![start.problem(path, "the model is in no layer", hint)]);
     };
     if !LAYERS.contains(&layer) {
         let hint =
             did_you_mean(layer, LAYERS).or_else(|| Some(format!("layers: {}", LAYERS.join(", "))));
-        return Err(start.problem(path, format!("no layer `{layer}`"), hint));
+        return Err(vec![start.problem(
+            path,
+            format!("no layer `{layer}`"),
+            hint,
+        )]);
     }
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) || name.len() > 63 {
         let message = format!(
             "`{name}` is not a model's name, expected up to 63 lower-case letters, digits and `_`"
         );
-        return Err(start.problem(path, message, None));
+        return Err(vec![start.problem(path, message, None)]);
     }
-    let header = Header::read(path, text)?;
-    let (rendered, since) = render_since(text, "NULL")
-        .map_err(|(place, message)| place.problem(path, message, None))?;
-    if since && header.since.is_none() {
-        let hint = "name the column whose highest value it is, as `since: updated_at`";
-        let message = if header.materialized == Materialized::Incremental {
-            "the query holds `{{ since }}`, but the header no `since`"
-        } else {
-            "`{{ since }}` is for incremental models"
-        };
-        return Err(start.problem(path, message, Some(hint.to_owned())));
-    }
-    let (query, reads) =
-        parse_query(&rendered).map_err(|(place, message)| place.problem(path, message, None))?;
+    let mut problems = Vec::new();
+    let header = Header::read(path, text)
+        .map_err(|problem| problems.push(problem))
+        .ok();
+    let query = read_query(path, text, header.as_ref(), &mut problems);
+    let (Some(header), Some((query, reads, since)), []) = (header, query, problems.as_slice())
+    else {
+        return Err(problems);
+    };
     Ok(Model {
         layer: layer.to_owned(),
         name: name.to_owned(),
@@ -257,18 +264,25 @@ fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Problem> {
     })
 }
 
-fn columns(spec: &TableSpec) -> Vec<Column> {
-    let columns = spec.columns.iter().map(|column| Column {
-        name: column.name.value.clone(),
-        description: column.description.clone(),
-        cell_type: match column.r#type {
-            None | Some(ColumnType::Text) => CellType::Text,
-            Some(ColumnType::Integer) => CellType::Integer,
-            Some(ColumnType::Number) => CellType::Float,
-            Some(ColumnType::Boolean) => CellType::Boolean,
-            Some(ColumnType::Date) => CellType::Date,
-            Some(ColumnType::Timestamp) => CellType::Timestamp,
-        },
-    });
-    columns.collect()
+/// The query of a model, the tables it reads, and whether it holds `{{ since }}`.
+fn read_query(
+    path: &str,
+    text: &str,
+    header: Option<&Header>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Statement, Vec<TableName>, bool)> {
+    let mut wrong = |(place, message): (Placed, String)| {
+        problems.push(place.problem(path, message, None));
+    };
+    let (rendered, since) = render_since(text, "NULL").map_err(&mut wrong).ok()?;
+    let query = parse_query(&rendered).map_err(&mut wrong).ok();
+    if let Some(header) = header.filter(|header| since && header.since.is_none()) {
+        let hint = "name the column whose highest value it is, as `since: updated_at`";
+        let message = match header.materialized {
+            Materialized::Incremental => "the query holds `{{ since }}`, but the header no `since`",
+            _ => "`{{ since }}` is for incremental models",
+        };
+        problems.push(Placed::default().problem(path, message, Some(hint.to_owned())));
+    }
+    query.map(|(query, reads)| (query, reads, since))
 }

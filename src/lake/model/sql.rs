@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Statement as Ast, visit_expressions, visit_relations,
+    Expr, ObjectName, Spanned, Statement as Ast, visit_expressions, visit_relations,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
@@ -48,14 +48,13 @@ pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, St
         .and_then(|mut parser| parser.parse_statements());
     let mut statements = parsed.map_err(|error| syntax(&error.strip_backtrace()))?;
     let nowhere = |message: &str| (Placed::default(), message.to_owned());
-    let statement = match (statements.pop_front(), statements.is_empty()) {
+    let statement = match (statements.pop_front(), statements.front()) {
         (None, _) => return Err(nowhere("the file holds no query, expected one SELECT")),
-        (Some(_), false) => {
-            return Err(nowhere(
-                "the file holds more than one statement, expected one SELECT",
-            ));
+        (Some(_), Some(second)) => {
+            let message = "a second statement starts here, expected one SELECT";
+            return Err((start(second), message.to_owned()));
         }
-        (Some(statement), true) => statement,
+        (Some(statement), None) => statement,
     };
     let Statement::Statement(ast) = &statement else {
         return Err(nowhere("expected a SELECT"));
@@ -105,6 +104,16 @@ pub fn only_call(query: &Statement, function: &str) -> Option<Placed> {
     match places.as_slice() {
         [place] => Some(*place),
         _ => None,
+    }
+}
+
+fn start(statement: &Statement) -> Placed {
+    match statement {
+        Statement::Statement(ast) => {
+            let start = ast.span().start;
+            Placed::new(start.line, start.column)
+        }
+        _ => Placed::default(),
     }
 }
 

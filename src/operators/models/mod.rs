@@ -44,14 +44,15 @@ impl Operator for Models {
             Err(error) => return vec![Flaw::of("", &error)],
         };
         let told = |problems: &[Problem]| problems.iter().cloned().map(Flaw::from).collect();
-        if !known.problems.is_empty() {
-            return told(&known.problems);
-        }
-        let mut flaws: Vec<Flaw> = match known.planning() {
+        let mut flaws: Vec<Flaw> = told(&known.problems);
+        flaws.extend(match known.planning() {
             Ok(problems) => told(problems),
             Err(error) => vec![Flaw::of("", &error)],
-        };
-        if let Err(error) = self.selected(&known.models) {
+        });
+        // what is chosen is known once every model can be read
+        if known.problems.is_empty()
+            && let Err(error) = self.selected(&known.models)
+        {
             flaws.push(Flaw::of("/select", &error));
         }
         flaws

@@ -43,7 +43,7 @@ pub(super) struct Known {
     pub models: Arc<lake::Models>,
     /// What is wrong with them.
     pub problems: Vec<Problem>,
-    /// What else is wrong, as far as planning them tells; looked at only when they are sound so far.
+    /// What else is wrong, as far as planning those that can be read tells.
     planning: OnceLock<Vec<Problem>>,
 }
 

@@ -10,7 +10,9 @@ use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Spanned};
 /// Line and column, both from 1; 0 when unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// The line.
     pub line: u32,
+    /// The column.
     pub column: u32,
 }
 
@@ -32,8 +34,11 @@ enum Data {
 /// A key that is given twice in one map.
 #[derive(Debug)]
 pub struct RepeatedKey<'a> {
+    /// The key.
     pub key: &'a str,
+    /// Where it is given again.
     pub place: Place,
+    /// Where it is given first.
     pub first: Place,
 }
 
@@ -75,6 +80,24 @@ impl Node {
     /// Where `pointer` (a JSON pointer) is: its key, or the list item; the nearest parent that exists when it does not.
     pub fn place(&self, pointer: &str) -> Place {
         self.follow(pointer).0
+    }
+
+    /// The entries of a map, with the places of their keys; none of what is empty, and `None` for anything else.
+    pub fn entries(&self) -> Option<&[(String, Place, Node)]> {
+        match &self.data {
+            Data::Map(entries) => Some(entries),
+            Data::Scalar(Value::Null) => Some(&[]),
+            Data::Scalar(_) | Data::List(_) => None,
+        }
+    }
+
+    /// The items of a list, likewise.
+    pub fn items(&self) -> Option<&[Node]> {
+        match &self.data {
+            Data::List(items) => Some(items),
+            Data::Scalar(Value::Null) => Some(&[]),
+            Data::Scalar(_) | Data::Map(_) => None,
+        }
     }
 
     /// Whether there is something at `pointer`.
