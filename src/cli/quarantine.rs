@@ -211,15 +211,15 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
             replayed.unreadable
         ));
     }
-    let aside = app
-        .warehouse(&args.dag)?
-        .reasons_aside(None, args.which.reason.as_deref())
-        .await?;
-    if !aside.is_empty() && args.which.from.is_none() {
-        printer.note(&format!(
-            "those beside tables of a layer are judged anew by each run: `galen run {}`",
-            args.dag
-        ));
+    if args.which.from.is_none() {
+        let warehouse = app.warehouse(&args.dag)?;
+        let reason = args.which.reason.as_deref();
+        if !warehouse.reasons_aside(None, reason).await?.is_empty() {
+            printer.note(&format!(
+                "those beside tables of a layer are judged anew by each run: `galen run {}`",
+                args.dag
+            ));
+        }
     }
     let tasks = tasks_from(&version.dag, &replayed.tables);
     if tasks.is_empty() {

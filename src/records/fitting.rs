@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::declared::{cell_type, sql_type};
-use crate::base::{CellType, Error, Result, Schema, Table, TableColumn, sha256};
+use crate::base::{CellType, Error, ForeignKey, Result, Schema, Table, TableColumn, sha256};
 use crate::db::{Conn, quote};
 use crate::on_conn;
 
@@ -72,7 +72,7 @@ fn definition(table: &Table, column: &TableColumn) -> Option<String> {
     if !column.nullable || column.has_default {
         return None;
     }
-    let refers = |key: &&crate::base::ForeignKey| key.columns.contains(&column.name);
+    let refers = |key: &&ForeignKey| key.columns.contains(&column.name);
     let reference = match table.foreign_keys.iter().find(refers) {
         None => String::new(),
         Some(key) if key.columns.len() == 1 => {

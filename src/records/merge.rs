@@ -24,6 +24,9 @@ pub enum Versions<'a> {
     },
 }
 
+/// Begins the versions of rows whose target gives none, so that they are never held against one that a target gives.
+const DELIVERED: char = '\u{1e}';
+
 /// Rows for one table, of the records of one batch.
 pub struct TableRows<'a> {
     /// The table.
@@ -59,7 +62,8 @@ impl TableRows<'_> {
         match self.versions {
             Versions::Given(versions) => Cow::Borrowed(&versions[row]),
             Versions::Delivered { source, row_ids } => {
-                Cow::Owned(format!("{source}#{:019}", row_ids[self.records[row]]))
+                let place = row_ids[self.records[row]];
+                Cow::Owned(format!("{DELIVERED}{source}#{place:019}"))
             }
         }
     }
@@ -74,10 +78,11 @@ impl TableRows<'_> {
 
     /// Whether a row of version `version` is older than one of version `other` in the table.
     fn is_older(&self, version: &str, other: &str) -> bool {
+        let delivered = other.strip_prefix(DELIVERED);
         let comparable = match self.versions {
-            Versions::Given(_) => true,
+            Versions::Given(_) => delivered.is_none(),
             Versions::Delivered { source, .. } => {
-                let place = other.strip_prefix(source);
+                let place = delivered.and_then(|delivered| delivered.strip_prefix(source));
                 place.is_some_and(|place| place.starts_with('#'))
             }
         };
@@ -282,12 +287,12 @@ mod tests {
             },
             parents: Vec::new(),
         };
-        assert_eq!(rows.version(0), "raw#0000000000000000012");
+        assert_eq!(rows.version(0), "\u{1e}raw#0000000000000000012");
         let is_older = |other: &str| rows.is_older(&rows.version(0), other);
-        assert!(is_older("raw#0000000000000000013"));
-        assert!(!is_older("raw#0000000000000000012"));
-        assert!(!is_older("raw_b#0000000000000000013"));
-        assert!(!is_older("") && !is_older("2026-01-01"));
+        assert!(is_older("\u{1e}raw#0000000000000000013"));
+        assert!(!is_older("\u{1e}raw#0000000000000000012"));
+        assert!(!is_older("\u{1e}raw_b#0000000000000000013"));
+        assert!(!is_older("") && !is_older("2026-01-01") && !is_older("raw#9"));
     }
 
     #[test]

@@ -164,6 +164,23 @@ async fn a_record_that_was_set_aside_never_replaces_what_was_delivered_after_it(
 }
 
 #[tokio::test]
+async fn a_target_may_be_given_versions_and_lose_them_again() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        let targets = ["cots.yaml", "beds.yaml", "cots.yaml"];
+        for (day, targets) in (1..).zip(targets) {
+            let row = format!("A,1,free,{day},2026-01-0{day}T00:00:00Z");
+            hospital.stage("beds", &format!("{HEADER}{row}\n")).await;
+            let with = json!({"from": "raw_beds", "targets": targets});
+            hospital.run("process", with).await;
+            let beds = hospital.export("beds").await;
+            assert!(beds.contains(&format!(",{day},")), "{targets}: {beds}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn records_put_back_by_hand_change_nothing_in_any_part() {
     for hospital in hospitals().await {
         for name in ["North", "South", "North", "East"] {
