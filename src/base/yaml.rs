@@ -7,14 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Spanned};
 
-/// Line and column, both from 1; 0 when unknown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
-    pub line: u32,
-    /// The column.
-    pub column: u32,
-}
+use super::Place;
 
 /// A value of a YAML document.
 #[derive(Debug, Clone)]
@@ -175,10 +168,7 @@ fn unescape(segment: &str) -> String {
 
 impl From<Location> for Place {
     fn from(location: Location) -> Self {
-        Self {
-            line: u32::try_from(location.line()).unwrap_or(0),
-            column: u32::try_from(location.column()).unwrap_or(0),
-        }
+        Self::new(location.line(), location.column())
     }
 }
 

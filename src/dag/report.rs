@@ -1,8 +1,8 @@
 //! Collects the problems of one `dag.yaml`.
 
 use super::Flaw;
-use crate::base::yaml::{Node, Place, RepeatedKey};
-use crate::base::{Error, Problem};
+use crate::base::yaml::{Node, RepeatedKey};
+use crate::base::{Error, Place, Problem};
 
 /// The problems of one file, found by their JSON pointers.
 pub struct Report<'a> {
@@ -83,12 +83,7 @@ impl<'a> Report<'a> {
     }
 
     fn at(&mut self, place: Place, message: String, hint: Option<String>) {
-        self.problems.push(Problem {
-            file: format!("{}/{DAG_FILE}", self.folder),
-            line: place.line,
-            column: place.column,
-            message,
-            hint,
-        });
+        let file = format!("{}/{DAG_FILE}", self.folder);
+        self.problems.push(place.problem(file, message, hint));
     }
 }

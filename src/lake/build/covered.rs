@@ -9,11 +9,11 @@ use datafusion::logical_expr::logical_plan::Join;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
-use crate::base::Result;
+use crate::base::{Place, Result};
 use crate::db::quote;
 use crate::lake::Warehouse;
 use crate::lake::compute::Joins;
-use crate::lake::model::{Placed, TableName};
+use crate::lake::model::TableName;
 use crate::lake::warehouse::numbers;
 
 /// Answers by versions and columns of both tables. Models of one run join the same few tables over and over.
@@ -88,7 +88,7 @@ impl Warehouse {
         let tables = [&reference.from, &reference.to].map(|table| TableName {
             schema: table.schema().map(str::to_owned),
             table: table.table().to_owned(),
-            place: Placed::default(),
+            place: Place::default(),
         });
         let compute = self.session_with(&tables, None, joins).await?;
         let covers = numbers(&compute, &sql).await?.first() == Some(&0);

@@ -10,10 +10,10 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::explain::explain;
+use super::hint::did_you_mean;
 use super::models::{Model, Models};
-use super::placed::did_you_mean;
-use super::{Materialized, OP, Placed, Rule};
-use crate::base::{Problem, Result};
+use super::{Materialized, OP, Rule};
+use crate::base::{Place, Problem, Result};
 use crate::lake::compute::Compute;
 use crate::lake::types::{kept_schema, of_cell};
 
@@ -168,7 +168,7 @@ async fn plan_model(model: &Model, compute: &Compute) -> Result<(LogicalPlan, Sc
     })?;
     let mut kept = kept_schema(plan.schema().as_arrow()).map_err(|error| {
         let hint = error.hint_text().map(str::to_owned);
-        Placed::default().problem(&model.path, error.to_string(), hint)
+        Place::default().problem(&model.path, error.to_string(), hint)
     })?;
     if model.header.materialized == Materialized::Scd2 {
         if let Some(own) = HISTORY
@@ -176,7 +176,7 @@ async fn plan_model(model: &Model, compute: &Compute) -> Result<(LogicalPlan, Sc
             .find(|own| kept.column_with_name(own.0).is_some())
         {
             let message = format!("column `{}` is one that an `scd2` model adds itself", own.0);
-            return Err(Placed::default().problem(
+            return Err(Place::default().problem(
                 &model.path,
                 message,
                 Some("give it another name".to_owned()),
@@ -214,7 +214,7 @@ fn check_names(model: &Model, schema: &SchemaRef, problems: &mut Vec<Problem>) {
             if schema.column_with_name(column).is_none() {
                 let message = format!("`{key}` names `{column}`, which the query does not select");
                 let hint = did_you_mean(column, names(schema));
-                problems.push(Placed { line: 1, column: 0 }.problem(&model.path, message, hint));
+                problems.push(Place { line: 1, column: 0 }.problem(&model.path, message, hint));
             }
         }
     }
@@ -229,7 +229,7 @@ fn check_names(model: &Model, schema: &SchemaRef, problems: &mut Vec<Problem>) {
                 column.name
             );
             let hint = did_you_mean(&column.name, names(schema));
-            problems.push(Placed::default().problem(file, message, hint));
+            problems.push(Place::default().problem(file, message, hint));
         }
     }
 }

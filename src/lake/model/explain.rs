@@ -4,22 +4,22 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 
-use super::Placed;
+use super::hint::did_you_mean;
 use super::misused::Misused;
-use super::placed::did_you_mean;
 use super::sql::only_call;
+use crate::base::Place;
 use crate::lake::error::{first_line, planning};
 
 /// Where, what, and the way out, of an error of planning `query`.
 pub fn explain(
     error: DataFusionError,
     query: Option<&Statement>,
-) -> (Placed, String, Option<String>) {
+) -> (Place, String, Option<String>) {
     let diagnosed = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let place = diagnosed.map(|span| Placed::new(span.start.line, span.start.column));
+    let place = diagnosed.map(|span| Place::new(span.start.line, span.start.column));
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root() {
         let span = |spans: Option<datafusion::common::Span>| {
-            spans.map(|span| Placed::new(span.start.line, span.start.column))
+            spans.map(|span| Place::new(span.start.line, span.start.column))
         };
         match schema_error.as_ref() {
             SchemaError::FieldNotFound {

@@ -6,9 +6,9 @@ mod before;
 mod check;
 mod explain;
 mod header;
+mod hint;
 mod misused;
 mod models;
-mod placed;
 mod properties;
 mod read;
 mod select;
@@ -25,7 +25,6 @@ pub use sources::Sources;
 pub use test_spec::{Rule, Severity, TestSpec};
 
 pub(super) use explain::explain;
-pub(super) use placed::Placed;
 pub(super) use sql::{TableName, parse_query, render_since};
 
 /// Schemas of tables that models make, from raw to finished.

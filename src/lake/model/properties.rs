@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::placed::did_you_mean;
-use super::{Column, Placed, TestSpec};
+use super::hint::did_you_mean;
+use super::{Column, TestSpec};
 use crate::base::yaml::{self, Node};
-use crate::base::{CellType, Problem};
+use crate::base::{CellType, Place, Problem};
 
 /// A whole file, as far as it can be read.
 #[derive(Debug, Default)]
@@ -20,12 +20,12 @@ pub struct TableSpec {
     /// `layer.name`, or the name alone where it is the only one.
     pub name: String,
     /// Where it is named.
-    pub place: Placed,
+    pub place: Place,
     pub description: String,
     /// Of models as of sources; types are for those of sources.
     pub columns: Vec<Column>,
     /// With the column that each stands under, if it does.
-    tests: Vec<(Option<String>, Value, Placed)>,
+    tests: Vec<(Option<String>, Value, Place)>,
 }
 
 /// What a column of a source can be, and what it is then.
@@ -45,7 +45,7 @@ impl Properties {
         let node = match yaml::parse(text) {
             Ok(node) => node,
             Err((place, message)) => {
-                reading.problem(place.into(), message, None);
+                reading.problem(place, message, None);
                 return Self::default();
             }
         };
@@ -53,7 +53,7 @@ impl Properties {
             let (key, line) = (repeated.key, repeated.first.line);
             let message =
                 format!("key `{key}` is given a second time, the first is on line {line}");
-            reading.problem(repeated.place.into(), message, None);
+            reading.problem(repeated.place, message, None);
         }
         let mut file = Self::default();
         for (key, tables) in reading.entries(&node, &["models", "sources"]) {
@@ -94,14 +94,14 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn problem(&mut self, place: Placed, message: impl Into<String>, hint: Option<String>) {
+    fn problem(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
         self.problems.push(place.problem(self.path, message, hint));
     }
 
     /// The entries of a map whose keys are among `known`.
     fn entries<'n>(&mut self, node: &'n Node, known: &[&str]) -> Vec<(&'n str, &'n Node)> {
         let Some(entries) = node.entries() else {
-            self.problem(node.place("").into(), "expected a map", None);
+            self.problem(node.place(""), "expected a map", None);
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -111,7 +111,7 @@ impl Reading<'_> {
             } else {
                 let hint = did_you_mean(key, known.iter().copied())
                     .unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
-                self.problem((*place).into(), format!("unknown key `{key}`"), Some(hint));
+                self.problem(*place, format!("unknown key `{key}`"), Some(hint));
             }
         }
         found
@@ -119,7 +119,7 @@ impl Reading<'_> {
 
     fn items<'n>(&mut self, node: &'n Node) -> &'n [Node] {
         node.items().unwrap_or_else(|| {
-            self.problem(node.place("").into(), "expected a list", None);
+            self.problem(node.place(""), "expected a list", None);
             &[]
         })
     }
@@ -129,7 +129,7 @@ impl Reading<'_> {
             Value::String(text) => text,
             Value::Null => String::new(),
             Value::Array(_) | Value::Object(_) => {
-                self.problem(node.place("").into(), "expected text", None);
+                self.problem(node.place(""), "expected text", None);
                 String::new()
             }
             other => other.to_string(),
@@ -139,7 +139,7 @@ impl Reading<'_> {
     fn table(&mut self, node: &Node) -> Option<TableSpec> {
         let mut table = TableSpec {
             name: String::new(),
-            place: Placed::default(),
+            place: Place::default(),
             description: String::new(),
             columns: Vec::new(),
             tests: Vec::new(),
@@ -147,7 +147,7 @@ impl Reading<'_> {
         let mut own = Vec::new();
         for (key, value) in self.entries(node, &["name", "description", "columns", "tests"]) {
             match key {
-                "name" => (table.name, table.place) = (self.text(value), value.place("").into()),
+                "name" => (table.name, table.place) = (self.text(value), value.place("")),
                 "description" => table.description = self.text(value),
                 "columns" => {
                     for column in self.items(value) {
@@ -164,7 +164,7 @@ impl Reading<'_> {
     fn column(
         &mut self,
         node: &Node,
-        tests: &mut Vec<(Option<String>, Value, Placed)>,
+        tests: &mut Vec<(Option<String>, Value, Place)>,
     ) -> Option<Column> {
         let mut column = Column {
             name: String::new(),
@@ -189,17 +189,17 @@ impl Reading<'_> {
     /// Whether what stands at `node` has a name.
     fn named(&mut self, node: &Node, name: &str) -> bool {
         if name.is_empty() && node.entries().is_some() {
-            self.problem(node.place("").into(), "`name` is missing", None);
+            self.problem(node.place(""), "`name` is missing", None);
         }
         !name.is_empty()
     }
 
-    fn tests(&mut self, node: &Node, column: Option<&str>) -> Vec<(Option<String>, Value, Placed)> {
+    fn tests(&mut self, node: &Node, column: Option<&str>) -> Vec<(Option<String>, Value, Place)> {
         let tests = self.items(node).iter();
         tests
             .map(|test| {
                 let column = column.map(str::to_owned);
-                (column, test.to_json(), test.place("").into())
+                (column, test.to_json(), test.place(""))
             })
             .collect()
     }
@@ -211,7 +211,7 @@ impl Reading<'_> {
             || {
                 let names = TYPES.map(|(name, _)| name);
                 let message = format!("`{text}` is not a type, expected {}", names.join(", "));
-                self.problem(node.place("").into(), message, did_you_mean(&text, names));
+                self.problem(node.place(""), message, did_you_mean(&text, names));
                 CellType::Text
             },
             |(_, cell_type)| *cell_type,

@@ -6,12 +6,12 @@ use datafusion::sql::parser::Statement;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::hint::did_you_mean;
 use super::models::{Column, Model, Models};
-use super::placed::did_you_mean;
 use super::properties::{Properties, TableSpec};
 use super::sql::{TableName, parse_query, render_since};
-use super::{Header, LAYERS, Materialized, OP, Placed, Sources};
-use crate::base::Problem;
+use super::{Header, LAYERS, Materialized, OP, Sources};
+use crate::base::{Place, Problem};
 
 const FOLDER: &str = "models/";
 const PROPERTIES: &str = "models.yaml";
@@ -161,7 +161,7 @@ impl Models {
                     .find(|table| Some(table.full().as_str()) == path.get(1).copied());
                 let message = format!("models form a cycle: `{}`", path.join("` reads `"));
                 let hint = Some("a model cannot need its own result; split one of them".to_owned());
-                let place = place.map_or(Placed::default(), |table| table.place);
+                let place = place.map_or(Place::default(), |table| table.place);
                 problems.push(place.problem(&model.path, message, hint));
             }
             order.extend(component.iter().map(|node| names[node.index()].clone()));
@@ -215,7 +215,7 @@ fn cycle(graph: &DiGraph<(), ()>, component: &[NodeIndex]) -> Vec<NodeIndex> {
 }
 
 fn read_model(path: &str, name: &str, text: &str) -> Result<Model, Vec<Problem>> {
-    let start = Placed { line: 0, column: 0 };
+    let start = Place { line: 0, column: 0 };
     let Some((layer, name)) = name.split_once('/') else {
         let hint = Some(format!(
             "a model stands in the folder of its layer: {}",
@@ -271,7 +271,7 @@ fn read_query(
     header: Option<&Header>,
     problems: &mut Vec<Problem>,
 ) -> Option<(Statement, Vec<TableName>, bool)> {
-    let mut wrong = |(place, message): (Placed, String)| {
+    let mut wrong = |(place, message): (Place, String)| {
         problems.push(place.problem(path, message, None));
     };
     let (rendered, since) = render_since(text, "NULL").map_err(&mut wrong).ok()?;
@@ -282,7 +282,7 @@ fn read_query(
             Materialized::Incremental => "the query holds `{{ since }}`, but the header no `since`",
             _ => "`{{ since }}` is for incremental models",
         };
-        problems.push(Placed::default().problem(path, message, Some(hint.to_owned())));
+        problems.push(Place::default().problem(path, message, Some(hint.to_owned())));
     }
     query.map(|(query, reads)| (query, reads, since))
 }

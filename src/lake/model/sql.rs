@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::Placed;
+use crate::base::Place;
 
 /// The template that an incremental model may hold.
 const SINCE: &str = "since";
@@ -24,7 +24,7 @@ pub struct TableName {
     pub schema: Option<String>,
     pub table: String,
     /// Where it is named first.
-    pub place: Placed,
+    pub place: Place,
 }
 
 impl TableName {
@@ -41,13 +41,13 @@ impl TableName {
 ///
 /// # Errors
 /// The place and what is wrong there.
-pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, String)> {
+pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Place, String)> {
     let parsed = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
         .build()
         .and_then(|mut parser| parser.parse_statements());
     let mut statements = parsed.map_err(|error| syntax(&error.strip_backtrace()))?;
-    let nowhere = |message: &str| (Placed::default(), message.to_owned());
+    let nowhere = |message: &str| (Place::default(), message.to_owned());
     let statement = match (statements.pop_front(), statements.front()) {
         (None, _) => return Err(nowhere("the file holds no query, expected one SELECT")),
         (Some(_), Some(second)) => {
@@ -74,7 +74,7 @@ pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, St
             let place = mentions
                 .iter()
                 .find(|(s, t, _)| *s == schema && *t == table)
-                .map_or(Placed::default(), |(.., place)| *place);
+                .map_or(Place::default(), |(.., place)| *place);
             TableName {
                 schema,
                 table,
@@ -86,7 +86,7 @@ pub fn parse_query(sql: &str) -> Result<(Statement, Vec<TableName>), (Placed, St
 }
 
 /// Where `query` calls `function`, when it does so in one place.
-pub fn only_call(query: &Statement, function: &str) -> Option<Placed> {
+pub fn only_call(query: &Statement, function: &str) -> Option<Place> {
     let Statement::Statement(ast) = query else {
         return None;
     };
@@ -97,7 +97,7 @@ pub fn only_call(query: &Statement, function: &str) -> Option<Placed> {
             && name.value.eq_ignore_ascii_case(function)
         {
             let start = name.span.start;
-            places.push(Placed::new(start.line, start.column));
+            places.push(Place::new(start.line, start.column));
         }
         ControlFlow::<()>::Continue(())
     });
@@ -107,18 +107,18 @@ pub fn only_call(query: &Statement, function: &str) -> Option<Placed> {
     }
 }
 
-fn start(statement: &Statement) -> Placed {
+fn start(statement: &Statement) -> Place {
     match statement {
         Statement::Statement(ast) => {
             let start = ast.span().start;
-            Placed::new(start.line, start.column)
+            Place::new(start.line, start.column)
         }
-        _ => Placed::default(),
+        _ => Place::default(),
     }
 }
 
 /// Every name that stands where a table can, with its place.
-fn mentions(ast: &Ast) -> Vec<(Option<String>, String, Placed)> {
+fn mentions(ast: &Ast) -> Vec<(Option<String>, String, Place)> {
     let mut found = Vec::new();
     let _ = visit_relations(ast, |name: &ObjectName| {
         let idents: Vec<_> = name.0.iter().filter_map(|part| part.as_ident()).collect();
@@ -130,7 +130,7 @@ fn mentions(ast: &Ast) -> Vec<(Option<String>, String, Placed)> {
         };
         if let Some(first) = idents.first() {
             let start = first.span.start;
-            let place = Placed::new(start.line, start.column);
+            let place = Place::new(start.line, start.column);
             let (schema, table) = match idents.len() {
                 1 => (None, text(0)),
                 count => (text(count - 2), text(count - 1)),
@@ -143,19 +143,19 @@ fn mentions(ast: &Ast) -> Vec<(Option<String>, String, Placed)> {
 }
 
 /// Place and message of an error of the parser, which writes the place at the end of its text.
-fn syntax(text: &str) -> (Placed, String) {
+fn syntax(text: &str) -> (Place, String) {
     let text = super::super::error::first_line(text);
     let text = text
         .trim_start_matches("parserError(\"")
         .trim_start_matches("ParserError(\"")
         .trim_end_matches("\")");
     let Some((message, at)) = text.split_once(" at Line: ") else {
-        return (Placed::default(), text.to_owned());
+        return (Place::default(), text.to_owned());
     };
     let mut numbers = at
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse().ok());
-    let place = Placed::new(numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let place = Place::new(numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     (place, super::super::error::first_line(message))
 }
 
@@ -164,7 +164,7 @@ fn syntax(text: &str) -> (Placed, String) {
 ///
 /// # Errors
 /// The place of any other template.
-pub fn render_since(sql: &str, literal: &str) -> Result<(String, bool), (Placed, String)> {
+pub fn render_since(sql: &str, literal: &str) -> Result<(String, bool), (Place, String)> {
     let mut rendered = String::with_capacity(sql.len());
     let mut rest = sql;
     let mut found = false;
@@ -173,7 +173,7 @@ pub fn render_since(sql: &str, literal: &str) -> Result<(String, bool), (Placed,
         let place = || {
             let line_start = sql[..before].rfind('\n').map_or(0, |at| at + 1);
             let line = sql[..before].matches('\n').count() as u64 + 1;
-            Placed::new(line, sql[line_start..before].chars().count() as u64 + 1)
+            Place::new(line, sql[line_start..before].chars().count() as u64 + 1)
         };
         let Some(length) = rest[start..].find("}}") else {
             return Err((
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(names("SELECT value FROM generate_series(1, 3)"), [""; 0]);
         let (_, tables) = parse_query("SELECT *\nFROM  OP.Visits v").expect("a query");
         assert_eq!(tables[0].full(), "op.visits");
-        assert_eq!(tables[0].place, Placed { line: 2, column: 7 });
+        assert_eq!(tables[0].place, Place { line: 2, column: 7 });
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(sql, "a >= NULL        AND");
         assert_eq!(
             render_since("x\n {{ ds }}", "").expect_err("name").0,
-            Placed { line: 2, column: 2 }
+            Place { line: 2, column: 2 }
         );
     }
 }

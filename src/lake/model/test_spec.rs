@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Placed;
-use crate::base::{nearest, parse_duration};
+use crate::base::{Place, nearest, parse_duration};
 
 /// What follows from a failed test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -33,7 +32,7 @@ pub struct TestSpec {
     /// Percent of the rows looked at that are borne.
     pub max_percent: Option<f64>,
     /// Where it is written.
-    pub place: Placed,
+    pub place: Place,
 }
 
 /// What must hold of a model's rows.
@@ -109,7 +108,7 @@ type Wrong = (String, Option<String>);
 
 impl TestSpec {
     /// The test that `value` says: its name alone, or a map from its name to what it needs. `column` is the one it stands under.
-    pub fn read(value: &Value, column: Option<&str>, place: Placed) -> Result<Self, Wrong> {
+    pub fn read(value: &Value, column: Option<&str>, place: Place) -> Result<Self, Wrong> {
         let (rule, args) = match value {
             Value::String(rule) => (rule.as_str(), Map::new()),
             Value::Object(map) if map.len() == 1 => {
@@ -252,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_test_is_a_name_or_a_map() {
-        let read = |value: Value| TestSpec::read(&value, Some("a"), Placed::default());
+        let read = |value: Value| TestSpec::read(&value, Some("a"), Place::default());
         let test = read(json!("not_null")).expect("a test");
         assert_eq!(
             (test.name.as_str(), test.severity),

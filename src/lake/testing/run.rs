@@ -8,12 +8,12 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 
 use super::{Counted, TestResult};
-use crate::base::{Error, Result};
+use crate::base::{Error, Place, Result};
 use crate::db::quote;
 use crate::lake::build::DeadEnd;
 use crate::lake::compute::{Compute, Joins};
 use crate::lake::error::{is_exhausted, running};
-use crate::lake::model::{Model, Placed, Rule, TableName, TestSpec};
+use crate::lake::model::{Model, Rule, TableName, TestSpec};
 use crate::lake::turn::shared_turn;
 use crate::lake::types::instant;
 use crate::lake::warehouse::{Warehouse, numbers, quoted};
@@ -37,7 +37,7 @@ impl Warehouse {
         let table = [TableName {
             schema: Some(model.layer.clone()),
             table: model.name.clone(),
-            place: Placed::default(),
+            place: Place::default(),
         }];
         let mut turn = shared_turn().await;
         let compute = self.session_with(&table, None, Joins::Fast).await?;
