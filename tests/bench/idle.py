@@ -91,6 +91,17 @@ def idle(folder, url):
     return memory, share
 
 
+def bare_look():
+    """Share of a processor of a process that only asks a SQLite file one thing as often as the scheduler does, twice a second: what waking
+    up costs on this machine."""
+    store = sqlite3.connect(":memory:")
+    before, start = time.process_time(), time.monotonic()
+    for _ in range(2 * SECONDS):
+        time.sleep(0.5)
+        store.execute("SELECT 1").fetchall()
+    return (time.process_time() - before) / (time.monotonic() - start)
+
+
 def commands(folder, url):
     """Commands that ask the store, and `run`, which also makes the scheduler's own queries: name -> milliseconds (p50)."""
     of_dag = run(["runs", "list", "--dag", "dag050", "--limit", "1", "--json"], folder, url).output
@@ -137,4 +148,5 @@ def measure(kind, url):
 
 
 if __name__ == "__main__":
+    report("a bare look twice a second, Python's sqlite3", f"{bare_look():.2%} of a processor", "")
     on_both(measure)

@@ -56,9 +56,12 @@ def main(sizes):
             for kind in ("SQLite", "PostgreSQL") if database else ("SQLite",):
                 url = database() if kind == "PostgreSQL" else None
                 speed = load("PadChest-shaped", "load_padchest", rows, place, kind, url, BOUNDS[kind])
-        if database:
+        python = os.environ.get("BENCH_PYTHON", sys.executable)
+        has_driver = subprocess.run([python, "-c", "import psycopg2"], stderr=subprocess.DEVNULL).returncode == 0
+        if not has_driver:
+            print(f"skipped the baseline: {python} has no psycopg2 (BENCH_PYTHON names another)", file=sys.stderr)
+        if database and has_driver:
             file = generate(scratch, BASELINE_ROWS)
-            python = os.environ.get("BENCH_PYTHON", sys.executable)
             script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "baseline.py")
             out = subprocess.run([python, script, file, database()], check=True, capture_output=True, text=True).stdout
             took = json.loads(out)
