@@ -1,8 +1,9 @@
 //! A connection beside the pools, for a read transaction that lasts.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, PgConnection};
 
 use super::Conn;
+use super::sqlite::Reading;
 use crate::base::Result;
 
 /// A read transaction on a connection of its own: everything read through it is as it was when it began, and nobody waits for it.
@@ -12,17 +13,17 @@ pub struct ReadApart(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(SqliteConnection),
+    Sqlite(Reading),
     Postgres(PgConnection),
 }
 
 impl ReadApart {
-    pub(super) async fn on_sqlite(mut conn: SqliteConnection) -> Result<Self> {
+    pub(super) async fn on_sqlite(mut reading: Reading) -> Result<Self> {
         // the first read decides which state is seen
         sqlx::raw_sql("BEGIN; SELECT count(*) FROM sqlite_schema")
-            .execute(&mut conn)
+            .execute(reading.conn()?)
             .await?;
-        Ok(Self(Inner::Sqlite(conn)))
+        Ok(Self(Inner::Sqlite(reading)))
     }
 
     pub(super) async fn on_postgres(
@@ -36,10 +37,13 @@ impl ReadApart {
     }
 
     /// The connection, inside the transaction.
-    pub fn conn(&mut self) -> Conn<'_> {
-        match &mut self.0 {
-            Inner::Sqlite(conn) => Conn::Sqlite(conn),
+    ///
+    /// # Errors
+    /// As [`ReadConn::conn`](super::ReadConn::conn).
+    pub fn conn(&mut self) -> Result<Conn<'_>> {
+        Ok(match &mut self.0 {
+            Inner::Sqlite(reading) => Conn::Sqlite(reading.conn()?),
             Inner::Postgres(conn) => Conn::Postgres(conn),
-        }
+        })
     }
 }

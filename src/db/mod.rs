@@ -11,6 +11,7 @@ mod copy;
 mod database;
 mod error;
 mod filter;
+mod frozen;
 mod migrate;
 mod name;
 mod row;

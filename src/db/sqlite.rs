@@ -10,6 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
+use super::frozen::Frozen;
+use super::work::no_connection;
 use crate::base::{Error, Result};
 
 /// Readers at work at the same time, at most.
@@ -42,7 +44,7 @@ pub(super) struct SqliteFile {
 
 #[derive(Debug)]
 struct Readers {
-    idle: Mutex<Vec<SqliteConnection>>,
+    idle: Mutex<Vec<Reading>>,
     places: Arc<Semaphore>,
     /// Transactions kept so far.
     transactions: AtomicU32,
@@ -56,10 +58,18 @@ pub(super) struct Writer {
     readers: Arc<Readers>,
 }
 
+/// A connection to read from.
+#[derive(Debug)]
+pub(super) struct Reading {
+    conn: SqliteConnection,
+    /// The file, when it is read without a look at who writes.
+    frozen: Option<Frozen>,
+}
+
 /// A reader; goes back to its place on drop.
 #[derive(Debug)]
 pub(super) struct Reader {
-    conn: Option<SqliteConnection>,
+    reading: Option<Reading>,
     readers: Arc<Readers>,
     _place: OwnedSemaphorePermit,
 }
@@ -125,29 +135,33 @@ impl SqliteFile {
             .await
             .map_err(|_| Error::new("the database was closed"))?;
         let idle = self.readers.idle().pop();
-        let conn = match idle {
-            Some(conn) => conn,
+        let reading = match idle {
+            Some(reading) => reading,
             None => self.reader_apart().await?,
         };
         Ok(Reader {
-            conn: Some(conn),
+            reading: Some(reading),
             readers: Arc::clone(&self.readers),
             _place: place,
         })
     }
 
     /// A connection to read from that takes nobody's place; the file must exist.
-    pub(super) async fn reader_apart(&self) -> Result<SqliteConnection> {
+    pub(super) async fn reader_apart(&self) -> Result<Reading> {
         if !self.path.exists() {
             return Err(self.absent());
         }
-        let options = self.options().pragma("query_only", "1");
-        self.connect(&match self.is_read_only() {
-            // with nothing to read beside the file, none of the files of a database in use need be made
-            true => options.read_only(true).immutable(!self.has_wal()),
-            false => options,
+        let mut options = self.options().pragma("query_only", "1");
+        let mut frozen = None;
+        if self.is_read_only() {
+            // while nobody uses the database, the files of one in use cannot be made by who may not write
+            frozen = (!self.is_in_use()).then(|| Frozen::new(&self.path));
+            options = options.read_only(true).immutable(frozen.is_some());
+        }
+        Ok(Reading {
+            conn: self.connect(&options).await?,
+            frozen,
         })
-        .await
     }
 
     /// Whether this user can write neither the file nor, what comes to the same, beside it.
@@ -157,10 +171,15 @@ impl SqliteFile {
         self.path.exists() && !(writable(&self.path) && writable(folder))
     }
 
-    fn has_wal(&self) -> bool {
-        let mut wal = self.path.clone().into_os_string();
-        wal.push("-wal");
-        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    /// Whether somebody has the file open, or has left something that belongs into it.
+    fn is_in_use(&self) -> bool {
+        let beside = |end: &str| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(end);
+            std::fs::metadata(path).ok()
+        };
+        let wal = beside("-wal");
+        wal.is_some_and(|wal| wal.len() > 0 || beside("-shm").is_some())
     }
 
     fn options(&self) -> SqliteConnectOptions {
@@ -218,13 +237,13 @@ impl Readers {
     fn at_hand(readers: &Arc<Self>) -> Option<Reader> {
         let place = Arc::clone(&readers.places).try_acquire_owned().ok()?;
         Some(Reader {
-            conn: Some(readers.idle().pop()?),
+            reading: Some(readers.idle().pop()?),
             readers: Arc::clone(readers),
             _place: place,
         })
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reading>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -248,7 +267,7 @@ impl Writer {
         // without a reader at hand it can wait
         if let Some(mut reader) = Readers::at_hand(&self.readers) {
             tokio::spawn(async move {
-                if let Some(conn) = reader.conn() {
+                if let Ok(conn) = reader.conn() {
                     // what it leaves over the writer copies
                     let _ = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
                         .execute(conn)
@@ -259,17 +278,38 @@ impl Writer {
     }
 }
 
+impl Reading {
+    /// The connection.
+    ///
+    /// # Errors
+    /// As [`Frozen::check`].
+    pub(super) fn conn(&mut self) -> Result<&mut SqliteConnection> {
+        if let Some(frozen) = &self.frozen {
+            frozen.check()?;
+        }
+        Ok(&mut self.conn)
+    }
+}
+
 impl Reader {
-    pub(super) fn conn(&mut self) -> Option<&mut SqliteConnection> {
-        self.conn.as_mut()
+    /// # Errors
+    /// As [`Reading::conn`].
+    pub(super) fn conn(&mut self) -> Result<&mut SqliteConnection> {
+        match &mut self.reading {
+            Some(reading) => reading.conn(),
+            None => Err(no_connection()),
+        }
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
         let mut idle = self.readers.idle();
+        let reading = self.reading.take();
+        // a file that was found with nobody at it may be in use the next time
+        let reading = reading.filter(|reading| reading.frozen.is_none());
         if idle.len() < IDLE_READERS {
-            idle.extend(self.conn.take());
+            idle.extend(reading);
         }
     }
 }

@@ -135,15 +135,15 @@ impl ReadConn {
     /// The connection.
     ///
     /// # Errors
-    /// None in practice, as for [`Tx::conn`].
+    /// A transient one when a SQLite file that could only be read as it was found has been written since.
     pub fn conn(&mut self) -> Result<Conn<'_>> {
         Ok(match &mut self.0 {
-            ReadInner::Sqlite(reader) => Conn::Sqlite(reader.conn().ok_or_else(no_connection)?),
+            ReadInner::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
             ReadInner::Postgres(conn) => Conn::Postgres(conn),
         })
     }
 }
 
-fn no_connection() -> Error {
+pub(super) fn no_connection() -> Error {
     Error::new("a database connection was used after it was given back").transient()
 }

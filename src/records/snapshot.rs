@@ -111,7 +111,7 @@ impl Snapshot {
             return Ok(None);
         }
         let mut conn = self.conn.lock().await;
-        let found = kinds(conn.conn(), &self.schema, table).await?;
+        let found = kinds(conn.conn()?, &self.schema, table).await?;
         let is_staging =
             |columns: &[(String, CellType)]| columns.iter().any(|(name, _)| name == "_processed");
         Ok(found
@@ -145,7 +145,7 @@ impl Scanning {
     async fn read(&mut self) -> Result<Option<Chunk>> {
         let snapshot = Arc::clone(&self.snapshot);
         let mut conn = snapshot.conn.lock().await;
-        let chunk = match (conn.conn(), &self.place) {
+        let chunk = match (conn.conn()?, &self.place) {
             (_, Place::End) => return Ok(None),
             (Conn::Sqlite(c), place) => {
                 let after = match place {
@@ -199,6 +199,8 @@ impl Scanning {
         if chunk.rows < CHUNK {
             self.place = Place::End;
         }
+        // what was read is only as good as the file was then
+        conn.conn()?;
         Ok((chunk.rows > 0).then_some(chunk))
     }
 
