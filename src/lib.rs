@@ -60,8 +60,8 @@
 //!    line 71 becomes a staging row: its cells as text, with the file, the line, the hash of its bytes and the run.
 //! 2. `process` takes it in a batch of 500. Its steps turn text into dates and lists, look up codes, and check rules. A
 //!    row that fails goes to quarantine with every reason, and is counted.
-//! 3. Its target tables are read by key, so that each row is known to be new, changed or as it was; only the first two
-//!    are written, and each leaves a row in `audit_log`.
+//! 3. Its target tables are read by key, so that each row is known to be new, changed or as it was; the first two
+//!    are written, and each leaves a row in `audit_log`. A row as it was only moves on to the place of the delivery that confirms it.
 //! 4. Rows, audit, quarantine and the mark in staging are kept as a whole or not at all. The digest of the batch's audit rows chains
 //!    to the one before; the task's end carries it into the event chain, where `galen audit verify` holds it.
 //! 5. `galen trace DAG TABLE KEY` walks the same way back.

@@ -17,7 +17,7 @@ use super::publish::Publish;
 use super::shell::Shell;
 use super::sql::Sql;
 use super::wait_for::WaitFor;
-use super::{TaskContext, TaskError, Verdict, order};
+use super::{TaskContext, TaskError, Verdict, order, tables};
 use crate::config::Settings;
 use crate::dag::{Catalog, Dag, DagFiles, Flaw, Installed};
 
@@ -146,6 +146,7 @@ impl Catalog for Operators {
         let unfolded = pipeline::unfolded(dag, files);
         let mut whole = unfolded.dag.clone().into_owned();
         let mut flaws = order::check(&whole, files);
+        flaws.extend(tables::check(&whole, files));
         flaws.extend(models::expand(&mut whole, files));
         let flaws = flaws.into_iter().map(|flaw| unfolded.told(flaw));
         let flaws = unfolded.flaws.iter().cloned().chain(flaws).collect();

@@ -29,6 +29,7 @@ mod publish;
 mod rule_tables;
 mod shell;
 mod sql;
+mod tables;
 mod wait_for;
 
 pub use context::{TaskContext, TaskLog};

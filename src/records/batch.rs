@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 
 use super::audit::{self, Chain, Part, Stamp};
-use super::merge::TableRows;
+use super::merge::{Delivered, TableRows};
 use super::orphans::reject_orphans;
 use super::staging_table::state_table;
 use super::table_write::Writing;
@@ -33,8 +33,8 @@ pub struct Writer {
 
 /// Staged records and the rows made of them.
 pub struct Batch<'a> {
-    /// `_row_id` of each record, ascending.
-    pub row_ids: &'a [i64],
+    /// Where each record was delivered, ascending.
+    pub delivered: &'a [Delivered],
     /// For each record the reasons for which it cannot go on.
     pub reasons: Vec<Vec<&'a str>>,
     /// What was expected of such records, without values.
@@ -69,7 +69,7 @@ pub(super) async fn write(
     reject_orphans(conn.again(), &mut batch).await?;
     let live: Vec<bool> = batch.reasons.iter().map(Vec::is_empty).collect();
     let mut written = Written::default();
-    written.counts.read = batch.row_ids.len() as u64;
+    written.counts.read = batch.delivered.len() as u64;
     written.counts.quarantined = live.iter().filter(|live| !**live).count() as u64;
     let writing = Writing {
         batch: &batch,
@@ -93,7 +93,7 @@ pub(super) async fn write(
     let (inserted, next) = futures::join!(inserting, async { head.next(&parts, last, &stamp) });
     inserted?;
     set_aside::write(conn.again(), writer, &batch, at).await?;
-    mark_processed(conn.again(), writer, batch.row_ids, stamp.batch).await?;
+    mark_processed(conn.again(), writer, batch.delivered, stamp.batch).await?;
     next.note(conn, writer, at, &written).await?;
     *head = next;
     Ok(written)
@@ -194,10 +194,10 @@ async fn own_batches(
 async fn mark_processed(
     conn: Conn<'_>,
     writer: &Writer,
-    row_ids: &[i64],
+    delivered: &[Delivered],
     batch: i64,
 ) -> Result<()> {
-    let (Some(first), Some(last)) = (row_ids.first(), row_ids.last()) else {
+    let (Some(first), Some(last)) = (delivered.first(), delivered.last()) else {
         return Ok(());
     };
     // with ROLLBACK SQLite keeps no journal of the single statement
@@ -210,9 +210,9 @@ async fn mark_processed(
         quote(&state_table(&writer.source_table))
     );
     let marked = on_conn!(conn, c => {
-        sqlx::query(AssertSqlSafe(sql)).bind(batch).bind(first).bind(last).execute(&mut *c).await.map(|done| done.rows_affected())
+        sqlx::query(AssertSqlSafe(sql)).bind(batch).bind(first.row_id).bind(last.row_id).execute(&mut *c).await.map(|done| done.rows_affected())
     })?;
-    match marked == row_ids.len() as u64 {
+    match marked == delivered.len() as u64 {
         true => Ok(()),
         false => Err(Error::new(format!(
             "rows of `{}` were processed or put back by somebody else meanwhile",

@@ -63,7 +63,7 @@ impl Batches {
             None => Open::begin(&self.records).await?,
         };
         open.batches += 1;
-        open.records += batch.row_ids.len();
+        open.records += batch.delivered.len();
         let written =
             batch::write(open.tx.conn()?, &self.writer, &mut open.head, batch, at).await?;
         let is_full = open.batches >= BATCHES || open.records >= RECORDS;

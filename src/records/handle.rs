@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::{Archive, bookkeeping, declared, fitting};
-use crate::base::{DagId, Error, Result, Schema};
+use crate::base::{DagId, Result, Schema};
 use crate::config::Settings;
 use crate::db::{Conn, Database, ReadConn, Tx};
 
@@ -20,6 +20,7 @@ pub struct Records {
     tables: Option<Arc<str>>,
     declared: Arc<OnceCell<Arc<Schema>>>,
     applied: Arc<OnceCell<()>>,
+    readable: Arc<OnceCell<()>>,
 }
 
 impl Records {
@@ -36,6 +37,7 @@ impl Records {
             tables: None,
             declared: Arc::default(),
             applied: Arc::default(),
+            readable: Arc::default(),
         })
     }
 
@@ -50,6 +52,7 @@ impl Records {
             tables: Some(sql),
             declared: Arc::default(),
             applied: Arc::default(),
+            readable: Arc::default(),
             ..self.clone()
         }
     }
@@ -64,36 +67,28 @@ impl Records {
         Ok(Arc::clone(self.declared.get_or_try_init(read).await?))
     }
 
-    /// The declared tables, as the database has them.
+    /// The declared tables, as the database has them from now on.
     ///
     /// # Errors
     /// When their SQL does not run, or the database has an older form of them that cannot be changed into theirs.
     pub async fn schema(&self) -> Result<Arc<Schema>> {
-        match self.apply().await? {
-            Some(misfit) => Err(misfit),
-            None => self.declared().await,
-        }
+        let schema = self.declared().await?;
+        self.applied.get_or_try_init(|| self.apply(&schema)).await?;
+        Ok(schema)
     }
 
-    /// Makes the database have the declared tables, and returns what keeps it from that.
-    async fn apply(&self) -> Result<Option<Error>> {
-        if self.applied.initialized() {
-            return Ok(None);
-        }
-        let schema = self.declared().await?;
+    async fn apply(&self, schema: &Schema) -> Result<()> {
         self.prepare().await?;
         if self.database.is_read_only() {
-            return Ok(None);
+            return Ok(());
         }
         let sql = self.tables.as_deref().unwrap_or_default();
         let mut tx = self.database.begin().await?;
         lock(tx.conn()?).await?;
-        let misfit = fitting::apply(tx.conn()?, sql, &schema).await?;
-        if misfit.is_none() {
-            tx.commit().await?;
-            self.applied.set(()).ok();
+        match fitting::apply(tx.conn()?, sql, schema).await? {
+            Some(misfit) => Err(misfit),
+            None => tx.commit().await,
         }
-        Ok(misfit)
     }
 
     /// The DAG.
@@ -123,8 +118,8 @@ impl Records {
         Ok(tx)
     }
 
-    /// A connection to read from, after creating what is absent of the bookkeeping and declared tables. Tables whose declaration was edited
-    /// into something that the database cannot follow are read as they are.
+    /// A connection to read from, after creating the bookkeeping tables, and the declared tables if there never were any. What was edited since
+    /// is read as it was: only who writes changes tables.
     ///
     /// # Errors
     /// The database's.
@@ -135,10 +130,18 @@ impl Records {
 
     /// What [`Records::read`] does before it reads.
     pub(super) async fn make_readable(&self) -> Result<()> {
-        if let Some(misfit) = self.apply().await? {
-            tracing::warn!(dag = %self.dag_id, "{misfit:?}");
-        }
-        Ok(())
+        let make = async || {
+            self.prepare().await?;
+            if self.tables.is_none() || self.database.is_read_only() {
+                return Ok(());
+            }
+            let mut read = self.database.read().await?;
+            if fitting::is_fresh(read.conn()?).await? {
+                self.schema().await?;
+            }
+            Ok(())
+        };
+        self.readable.get_or_try_init(make).await.copied()
     }
 
     async fn prepare(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::Records;
-use super::fitting::existing_columns;
+use super::fitting::{existing, existing_columns};
 use super::staging_table::state_table;
 use crate::base::{CellType, Result, Schema};
 use crate::db::{Conn, quote};
@@ -52,7 +52,13 @@ impl Records {
             tables.push((name, "staging", "_row_id".to_owned()));
         }
         for table in schema.tables() {
-            tables.push((table.name.clone(), "op", table.key.join(",")));
+            // one that was declared since is made by who writes next
+            if !existing_columns(read.conn()?, &table.name)
+                .await?
+                .is_empty()
+            {
+                tables.push((table.name.clone(), "op", table.key.join(",")));
+            }
         }
         tables.push(("audit_log".to_owned(), "op", "id".to_owned()));
         tables.push(("quarantine".to_owned(), "quarantine", "id".to_owned()));
@@ -92,15 +98,18 @@ async fn staging_tables(conn: Conn<'_>) -> Result<Vec<String>> {
 
 /// What is known of `table`; `None` when there is no such table.
 pub(super) async fn kinds(conn: Conn<'_>, schema: &Schema, table: &str) -> Result<Option<Kinds>> {
-    let names = existing_columns(conn, table).await?;
-    if names.is_empty() {
+    let existing = existing(conn, table).await?;
+    if existing.is_empty() {
         return Ok(None);
     }
     let declared = schema.table(table).ok();
-    let columns = names.into_iter().map(|name| {
-        let declared = declared.and_then(|table| table.column(&name).ok());
-        let cell_type = declared.map_or_else(|| own_type(table, &name), |column| column.cell_type);
-        (name, cell_type)
+    let columns = existing.into_iter().map(|column| {
+        let is_declared = declared.is_some_and(|table| table.has(&column.name));
+        let cell_type = match column.cell_type {
+            Some(there) if is_declared => there,
+            _ => own_type(table, &column.name),
+        };
+        (column.name, cell_type)
     });
     Ok(Some(Kinds {
         columns: columns.collect(),

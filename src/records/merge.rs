@@ -1,6 +1,5 @@
 //! What becomes of the rows of a batch in one table: pure decisions, before anything is written.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,23 +8,17 @@ use super::cells::record_id;
 use super::lookup::Existing;
 use crate::base::{Cell, Table, TableColumn};
 
-/// By what rows with one key are held against each other; the greater version stays, and of equal ones the later row.
-#[derive(Debug, Clone, Copy)]
-pub enum Versions<'a> {
-    /// The version of each row.
-    Given(&'a [String]),
-    /// The places of the batch's records in the staging table `source`: what was delivered later stays. Records of two staging tables do
-    /// not tell which of them was.
-    Delivered {
-        /// The staging table.
-        source: &'a str,
-        /// For each record of the batch its place, ascending.
-        row_ids: &'a [i64],
-    },
+/// The place of a record among everything that was delivered to its DAG, whatever the staging table: what comes later was delivered later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delivered {
+    /// The chunk it was staged with; those of one DAG are numbered in the order in which they were staged.
+    pub chunk: i64,
+    /// Its `_row_id`.
+    pub row_id: i64,
 }
 
-/// Begins the versions of rows whose target gives none, so that they are never held against one that a target gives.
-const DELIVERED: char = '\u{1e}';
+/// Begins the place of a delivery in the version of a row.
+const PLACE: char = '\u{1d}';
 
 /// Rows for one table, of the records of one batch.
 pub struct TableRows<'a> {
@@ -39,8 +32,11 @@ pub struct TableRows<'a> {
     pub records: Vec<usize>,
     /// Row after row, each as wide as `columns`.
     pub cells: &'a [Cell],
-    /// Which of two rows with one key stays.
-    pub versions: Versions<'a>,
+    /// The version of each row where the target gives one: of rows with one key the greater stays, and of equal ones what was delivered
+    /// later.
+    pub given: Option<&'a [String]>,
+    /// For each record of the batch where it was delivered, ascending.
+    pub delivered: &'a [Delivered],
     /// Numbers of the table's foreign keys whose parents may be missing.
     pub parents: Vec<usize>,
 }
@@ -57,36 +53,34 @@ impl TableRows<'_> {
         &self.row(row)[..self.keys]
     }
 
-    /// The version of row `row`, as its table keeps it.
-    pub(super) fn version(&self, row: usize) -> Cow<'_, str> {
-        match self.versions {
-            Versions::Given(versions) => Cow::Borrowed(&versions[row]),
-            Versions::Delivered { source, row_ids } => {
-                let place = row_ids[self.records[row]];
-                Cow::Owned(format!("{DELIVERED}{source}#{place:019}"))
-            }
-        }
+    /// The version of row `row`, as its table keeps it: what the target gives, and the place of its delivery.
+    pub(super) fn version(&self, row: usize) -> String {
+        let given = self.given.map_or("", |given| &given[row]);
+        let Delivered { chunk, row_id } = self.delivered[self.records[row]];
+        format!("{given}{PLACE}{chunk:08x}{row_id:012x}")
     }
 
     /// Whether row `row` may take the place of row `other`, which comes before it.
     fn follows(&self, row: usize, other: usize) -> bool {
-        match self.versions {
-            Versions::Given(versions) => versions[row] >= versions[other],
-            Versions::Delivered { .. } => true,
-        }
+        self.given.is_none_or(|given| given[row] >= given[other])
     }
 
-    /// Whether a row of version `version` is older than one of version `other` in the table.
-    fn is_older(&self, version: &str, other: &str) -> bool {
-        let delivered = other.strip_prefix(DELIVERED);
-        let comparable = match self.versions {
-            Versions::Given(_) => delivered.is_none(),
-            Versions::Delivered { source, .. } => {
-                let place = delivered.and_then(|delivered| delivered.strip_prefix(source));
-                place.is_some_and(|place| place.starts_with('#'))
-            }
-        };
-        comparable && version < other
+    /// Whether row `row` of version `version` is older than one of version `other` in the table. Versions that targets give are held against
+    /// each other, and a row without one by where it was delivered.
+    fn is_older(&self, row: usize, version: &str, other: &str) -> bool {
+        let (other, other_place) = split(other);
+        match self.given {
+            Some(given) if given[row] != other => given[row].as_str() < other,
+            _ => split(version).1 < other_place,
+        }
+    }
+}
+
+/// A version as its target gave it, and its place, which rows of earlier programs do not have.
+fn split(version: &str) -> (&str, Option<&str>) {
+    match version.rsplit_once(PLACE) {
+        Some((given, place)) => (given, Some(place)),
+        None => (version, None),
     }
 }
 
@@ -188,7 +182,7 @@ fn against<'a>(
     merge: &mut Merge<'a>,
 ) -> Fate {
     let version = rows.version(winner.row);
-    if rows.is_older(&version, &old.version) {
+    if rows.is_older(winner.row, &version, &old.version) {
         return Fate::Kept;
     }
     let new = &rows.row(winner.row)[rows.keys..];
@@ -240,13 +234,16 @@ mod tests {
             .leak();
         let versions = rows.iter().map(|(.., v)| (*v).to_owned());
         let versions: &'static [String] = versions.collect::<Vec<_>>().leak();
+        let delivered = (1..).map(|row_id| Delivered { chunk: 9, row_id });
+        let delivered: &'static [_] = delivered.take(rows.len()).collect::<Vec<_>>().leak();
         let rows = TableRows {
             table,
             columns: &table.columns,
             keys: 1,
             records: (0..rows.len()).collect(),
             cells,
-            versions: Versions::Given(versions),
+            given: Some(versions),
+            delivered,
             parents: Vec::new(),
         };
         let existing = old.map(|(a, version)| {
@@ -272,27 +269,43 @@ mod tests {
     }
 
     #[test]
-    fn records_of_two_staging_tables_do_not_tell_which_is_older() {
+    fn what_was_delivered_later_is_newer_unless_both_have_versions() {
         let table = table();
         let cells = [Cell::Text("k".into()), Cell::Text("x".into())];
-        let rows = TableRows {
+        let given = ["2026".to_owned()];
+        let delivered = [Delivered {
+            chunk: 3,
+            row_id: 12,
+        }];
+        let rows = |given| TableRows {
             table: &table,
             columns: &table.columns,
             keys: 1,
             records: vec![0],
             cells: &cells,
-            versions: Versions::Delivered {
-                source: "raw",
-                row_ids: &[12],
-            },
+            given,
+            delivered: &delivered,
             parents: Vec::new(),
         };
-        assert_eq!(rows.version(0), "\u{1e}raw#0000000000000000012");
-        let is_older = |other: &str| rows.is_older(&rows.version(0), other);
-        assert!(is_older("\u{1e}raw#0000000000000000013"));
-        assert!(!is_older("\u{1e}raw#0000000000000000012"));
-        assert!(!is_older("\u{1e}raw_b#0000000000000000013"));
-        assert!(!is_older("") && !is_older("2026-01-01") && !is_older("raw#9"));
+        let (bare, versioned) = (rows(None), rows(Some(&given[..])));
+        let place = "\u{1d}0000000300000000000c";
+        assert_eq!(bare.version(0), place);
+        assert_eq!(versioned.version(0), format!("2026{place}"));
+        let (before, after) = ("\u{1d}000000020000000000ff", "\u{1d}00000004000000000001");
+        let is_older =
+            |rows: &TableRows<'_>, other: &str| rows.is_older(0, &rows.version(0), other);
+        for other in ["", "2026", "2027"] {
+            assert!(is_older(&bare, &format!("{other}{after}")));
+            assert!(!is_older(&bare, &format!("{other}{before}")));
+            assert!(!is_older(&bare, other) && !is_older(&bare, place));
+        }
+        assert!(is_older(&versioned, &format!("2026{after}")));
+        assert!(is_older(&versioned, &format!("2027{before}")) && is_older(&versioned, "2027"));
+        for other in [format!("2026{before}"), format!("2025{after}")] {
+            assert!(!is_older(&versioned, &other));
+        }
+        // its table had no versions before
+        assert!(!is_older(&versioned, after) && !is_older(&versioned, "2026"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Belongs here: every statement on a DAG's records database, and the archive of delivered files. Does not belong
 //! here: how a file is read, what a record means, run metadata.
 
+mod added;
 mod archive;
 mod audit;
 mod batch;
@@ -28,6 +29,7 @@ mod scan;
 mod set_aside;
 mod snapshot;
 mod staged;
+mod staged_key;
 mod staging;
 mod staging_insert;
 mod staging_table;
@@ -40,11 +42,11 @@ pub use audit::AuditRow;
 pub use batch::{Batch, Writer, Written};
 pub use batches::Batches;
 pub use cells::record_id;
-pub use declared::schema_from_sql;
+pub use declared::{check_repeats, schema_from_sql};
 pub use downloads::Downloaded;
 pub use handle::Records;
 pub use kinds::TableInfo;
-pub use merge::{TableRows, Versions};
+pub use merge::{Delivered, TableRows};
 pub use orphans::MISSING_PARENT;
 pub use own_tables::own_tables;
 pub use part::Part;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::Records;
+use super::staged_key::shown_key;
 use super::staging_table::{records_table, state_table};
 use crate::base::{Error, Result};
 use crate::db::{AnyRow, Conn, Rows, quote};
@@ -243,9 +244,8 @@ async fn add_keys(mut conn: Conn<'_>, found: &mut [Quarantined]) -> Result<()> {
         let keys: Vec<(i64, Option<String>)> = rows.fetch(conn.again(), &sql).await?;
         let keys: HashMap<i64, Option<String>> = keys.into_iter().collect();
         for record in found.iter_mut().filter(|r| r.source_table == table) {
-            record.key = record
-                .row_id
-                .and_then(|id| keys.get(&id).cloned().flatten());
+            let key = record.row_id.and_then(|id| keys.get(&id)?.as_deref());
+            record.key = key.map(|key| shown_key(key).to_string());
         }
     }
     Ok(())

@@ -20,11 +20,11 @@ pub(super) async fn write(
     at: DateTime<Utc>,
 ) -> Result<()> {
     let mut bad: Vec<(i64, String, String)> = Vec::new();
-    for (record, (row_id, reasons)) in batch.row_ids.iter().zip(&batch.reasons).enumerate() {
+    for (record, (delivered, reasons)) in batch.delivered.iter().zip(&batch.reasons).enumerate() {
         if !reasons.is_empty() {
             let expected = batch.expected.get(&record);
             bad.push((
-                *row_id,
+                delivered.row_id,
                 serde_json::Value::from(reasons.clone()).to_string(),
                 expected.map_or_else(String::new, |expected| expected.join("; ")),
             ));

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::fitting::existing_columns;
 use super::staging_table::{records_table, state_table};
-use super::{Records, Written};
+use super::{Delivered, Records, Written};
 use crate::base::{Counts, Digest, Error, Result, RunId, TaskId, nearest, sha256};
 use crate::db::{Conn, copy_out, quote};
 use crate::on_conn;
@@ -28,8 +28,8 @@ pub struct StagedColumns {
 /// Staged records, in `_row_id` order.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// `_row_id` of each.
-    pub row_ids: Vec<i64>,
+    /// Where each was delivered.
+    pub delivered: Vec<Delivered>,
     /// Column after column.
     pub text: Vec<Vec<Option<String>>>,
 }
@@ -54,17 +54,12 @@ impl Progress {
 }
 
 impl StagedColumns {
-    /// The staging table.
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-
     /// The name in the table of the column that is asked for as number `index`.
     pub fn name(&self, index: usize) -> &str {
         &self.names[index]
     }
 
-    /// A query for all rows of the query `source` as one JSON text: `[[row id, [[cell, …], …]], …]`, cells in groups of as many as a function
+    /// A query for all rows of the query `source` as one JSON text: `[[row id, chunk, [[cell, …], …]], …]`, cells in groups of as many as a function
     /// takes. Row by row and cell by cell costs several times as much on the way from either database.
     fn as_json(&self, source: &str, postgres: bool) -> String {
         let (array, all) = match postgres {
@@ -80,7 +75,7 @@ impl StagedColumns {
         });
         let groups: Vec<String> = groups.collect();
         format!(
-            "SELECT CAST(COALESCE({all}({array}(r._row_id, {array}({}))), '[]') AS TEXT) FROM ({source}) AS r",
+            "SELECT CAST(COALESCE({all}({array}(r._row_id, r._chunk, {array}({}))), '[]') AS TEXT) FROM ({source}) AS r",
             groups.join(", ")
         )
     }
@@ -88,7 +83,7 @@ impl StagedColumns {
     /// A query for the records behind row `after` that wait, at most `limit`.
     fn waiting(&self, after: i64, limit: u64) -> String {
         format!(
-            "SELECT s._row_id{} FROM (SELECT _row_id FROM {} WHERE NOT _processed AND _row_id > {after} ORDER BY _row_id LIMIT {limit}) AS w
+            "SELECT s._row_id, s._chunk{} FROM (SELECT _row_id FROM {} WHERE NOT _processed AND _row_id > {after} ORDER BY _row_id LIMIT {limit}) AS w
              CROSS JOIN {} AS s WHERE s._row_id = w._row_id ORDER BY s._row_id",
             self.list(0..self.names.len()),
             quote(&state_table(&self.table)),
@@ -106,17 +101,22 @@ impl StagedColumns {
 impl Staged {
     fn new(width: usize) -> Self {
         Self {
-            row_ids: Vec::new(),
+            delivered: Vec::new(),
             text: vec![Vec::new(); width],
         }
     }
 
-    /// Adds a row: its `_row_id` and its cells.
+    /// Adds a row: its `_row_id`, its chunk and its cells.
     fn push(&mut self, row: Vec<Option<String>>) -> Result<()> {
         let mut fields = row.into_iter();
-        let row_id = fields.next().flatten().and_then(|id| id.parse().ok());
-        let row_id = row_id.ok_or_else(|| Error::new("a staged record has no number"))?;
-        self.row_ids.push(row_id);
+        let mut number = || {
+            let number = fields.next().flatten().and_then(|text| text.parse().ok());
+            number.ok_or_else(|| Error::new("a staged record has no number"))
+        };
+        self.delivered.push(Delivered {
+            row_id: number()?,
+            chunk: number()?,
+        });
         self.text
             .iter_mut()
             .zip(fields)
@@ -126,19 +126,19 @@ impl Staged {
 
     /// Adds rows as [`StagedColumns::as_json`] gives them; how many there were.
     fn extend(&mut self, rows: &str) -> Result<usize> {
-        type Row = (i64, Vec<Vec<Option<String>>>);
+        type Row = (i64, i64, Vec<Vec<Option<String>>>);
         let rows: Vec<Row> = serde_json::from_str(rows)
             .map_err(|error| Error::new("staged records cannot be read").because(error))?;
         let number = rows.len();
-        for (row_id, groups) in rows {
-            self.row_ids.push(row_id);
+        for (row_id, chunk, groups) in rows {
+            self.delivered.push(Delivered { chunk, row_id });
             let cells = groups.into_iter().flatten();
             self.text
                 .iter_mut()
                 .zip(cells)
                 .for_each(|(column, cell)| column.push(cell));
         }
-        debug_assert!(self.row_ids.is_sorted());
+        debug_assert!(self.delivered.is_sorted());
         Ok(number)
     }
 }
@@ -199,9 +199,9 @@ impl Records {
             return Ok(staged);
         }
         let mut read = self.read().await?;
-        while (staged.row_ids.len() as u64) < limit {
-            let after = staged.row_ids.last().copied().unwrap_or(after);
-            let page = PAGE.min(limit - staged.row_ids.len() as u64);
+        while (staged.delivered.len() as u64) < limit {
+            let after = staged.delivered.last().map_or(after, |last| last.row_id);
+            let page = PAGE.min(limit - staged.delivered.len() as u64);
             let sql = columns.as_json(&columns.waiting(after, page), false);
             // planned for the table as it is by now
             let rows: String = on_conn!(read.conn()?, c => {
@@ -288,7 +288,7 @@ impl Records {
         let mut read = self.read().await?;
         let postgres = read.conn()?.is_postgres();
         let source = format!(
-            "SELECT s._row_id{} FROM {} ORDER BY s._row_id",
+            "SELECT s._row_id, s._chunk{} FROM {} ORDER BY s._row_id",
             columns.list(0..columns.names.len()),
             from_keys(postgres, &columns.table, &columns.names[within]),
         );

@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use sqlx::AssertSqlSafe;
 
 use super::progress::{self, Overlap, Progress};
+use super::staged_key::staged_key;
 use super::staging_insert::{NewRow, NewRows};
 use super::staging_table::{Columns, records_table};
 use super::{Records, rejects, staging_table};
-use crate::base::{
-    BadRecord, Counts, Digest, Error, Result, RunId, TaskId, TextBatch, nearest, sha256,
-};
+use crate::base::{BadRecord, Counts, Digest, Error, Result, RunId, TaskId, TextBatch, nearest};
 use crate::db::{Conn, Rows, quote};
 use crate::on_conn;
 
@@ -224,7 +223,12 @@ impl Staging {
                 .collect();
             return Ok(());
         }
-        let keys: Vec<_> = new.iter().map(|&place| self.key_of(batch, place)).collect();
+        let key = |place| {
+            self.key
+                .iter()
+                .map(move |&column| batch.cell(place, column))
+        };
+        let keys: Vec<_> = new.iter().map(|&place| staged_key(key(place))).collect();
         let mut last = self.last_versions(conn, &keys).await?;
         for (place, key) in new.into_iter().zip(keys) {
             let hash = batch.hash(place).to_string();
@@ -262,21 +266,6 @@ impl Staging {
             .into_iter()
             .map(|(key, hash, _)| (key, hash))
             .collect())
-    }
-
-    /// The values of the key's columns as one text; `None` when all of them are null.
-    fn key_of(&self, batch: &TextBatch, row: usize) -> Option<String> {
-        let cells = self.key.iter().map(|&column| batch.cell(row, column));
-        if cells.clone().all(|cell| cell.is_none()) {
-            return None;
-        }
-        let parts: Vec<&str> = cells.map(|cell| cell.unwrap_or("\u{1e}")).collect();
-        let key = parts.join("\u{1f}");
-        // an index takes no text of any length
-        Some(match key.len() > 1_000 {
-            true => sha256(&key).to_string(),
-            false => key,
-        })
     }
 
     async fn insert(

@@ -165,7 +165,7 @@ impl<'w, 'r> Writing<'w, 'r> {
             let cells = chosen.iter().map(|row| &rows.row(*row)[place]);
             values = column(values, &c.name, c.cell_type, cells);
         }
-        let row_id = |row: &usize| self.batch.row_ids[rows.records[*row]];
+        let row_id = |row: &usize| self.batch.delivered[rows.records[*row]].row_id;
         values = values.int("_row_id", chosen.iter().map(row_id));
         values = values.text("_version", chosen.iter().map(|row| rows.version(*row)));
         values = values.constant_int("_batch_id", self.number);

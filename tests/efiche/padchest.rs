@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 
 use galen::base::{RunId, TaskId};
-use galen::records::{Batch, Batches, QuarantineFilter, Writer};
+use galen::records::{Batch, Batches, Delivered, QuarantineFilter, Writer};
 
 use super::home::Home;
 use crate::support::{TestDatabase, counts, databases, shared_data};
@@ -297,8 +297,9 @@ async fn records_that_somebody_else_processed_are_not_processed_again() {
             source_table: "padchest_staging".to_owned(),
             rules: galen::base::sha256("rules"),
         };
+        let delivered = [1, 2, 3].map(|row_id| Delivered { chunk: 1, row_id });
         let batch = || Batch {
-            row_ids: &[1, 2, 3],
+            delivered: &delivered,
             reasons: vec![Vec::new(); 3],
             expected: Default::default(),
             tables: Vec::new(),

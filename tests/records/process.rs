@@ -33,6 +33,10 @@ targets:
 const COTS: &str =
     "targets: [{table: beds, key: {ward: ward, number: number}, columns: {width: width}}]";
 
+/// How a width is read, and how it is once its unit is known.
+const WIDTH: &str = "width: width";
+const MENDED: &str = "width: \"REPLACE(width, ' m', '')\"";
+
 const NOTES: &str = "targets: [{table: notes, key: {note: note}, columns: {created_at: written}}]";
 
 const TRANSFERS: &str = "
@@ -51,10 +55,8 @@ impl Hospital {
             ("beds.yaml", BEDS),
             ("notes.yaml", NOTES),
             ("cots.yaml", COTS),
-            (
-                "cots_mended.yaml",
-                &COTS.replace("width: width", "width: \"REPLACE(width, ' m', '')\""),
-            ),
+            ("cots_mended.yaml", &COTS.replace(WIDTH, MENDED)),
+            ("beds_mended.yaml", &BEDS.replace(WIDTH, MENDED)),
             ("transfers.yaml", TRANSFERS),
         ];
         Try {
@@ -140,6 +142,17 @@ async fn the_newest_version_stays_in_whatever_order_versions_come() {
     }
 }
 
+/// Puts everything in quarantine back and processes `from` by `targets`.
+async fn replay(hospital: &Hospital, from: &str, targets: &str) {
+    let all = QuarantineFilter::default();
+    let replayed = hospital.records().replay(&all).await.expect("replayed");
+    assert_eq!(replayed.waiting, 1);
+    let with = json!({"from": from, "targets": targets});
+    hospital.run("process", with).await;
+    let open = hospital.records().quarantined(&all, 10).await;
+    assert_eq!(open.expect("a list"), []);
+}
+
 #[tokio::test]
 async fn a_record_that_was_set_aside_never_replaces_what_was_delivered_after_it() {
     for hospital in hospitals().await {
@@ -151,15 +164,45 @@ async fn a_record_that_was_set_aside_never_replaces_what_was_delivered_after_it(
             hospital.process("cots").await;
         }
         // the unit was the mistake, and the rule is mended
-        let all = QuarantineFilter::default();
-        let replayed = hospital.records().replay(&all).await.expect("replayed");
-        assert_eq!(replayed.waiting, 1);
-        let mended = json!({"from": "raw_cots", "targets": "cots_mended.yaml"});
-        hospital.run("process", mended).await;
-        let open = hospital.records().quarantined(&all, 10).await;
-        assert_eq!(open.expect("a list"), []);
+        replay(&hospital, "raw_cots", "cots_mended.yaml").await;
         let beds = hospital.export("beds").await;
         assert!(beds.ends_with("\nA,1,,,1,\n"), "{beds}");
+    }
+}
+
+#[tokio::test]
+async fn nor_what_came_after_it_by_another_way() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        for width in ["2 m", "1"] {
+            let cots = format!("ward,number,width\nA,1,{width}\n");
+            hospital.stage("cots", &cots).await;
+            hospital.process("cots").await;
+        }
+        let cribs = "ward,number,width\nA,1,1\n";
+        hospital.stage("cribs", cribs).await;
+        let with = json!({"from": "raw_cribs", "targets": "cots.yaml"});
+        assert_eq!(hospital.run("process", with).await.updated, 0);
+        replay(&hospital, "raw_cots", "cots_mended.yaml").await;
+        let beds = hospital.export("beds").await;
+        assert!(beds.ends_with("\nA,1,,,1,\n"), "{beds}");
+    }
+}
+
+#[tokio::test]
+async fn of_equal_versions_what_was_delivered_later_stays() {
+    for hospital in hospitals().await {
+        hospital.stage("wards", "ward,name\nA,North\n").await;
+        hospital.process("wards").await;
+        for width in ["2 m", "1"] {
+            let beds = format!("{HEADER}A,1,free,{width},2026-01-01T00:00:00Z\n");
+            hospital.stage("beds", &beds).await;
+            hospital.process("beds").await;
+        }
+        replay(&hospital, "raw_beds", "beds_mended.yaml").await;
+        let beds = hospital.export("beds").await;
+        assert!(beds.contains("\nA,1,free,true,1,"), "{beds}");
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::prepared::Prepared;
 use crate::base::Result;
 use crate::operators::blocking::blocking;
-use crate::records::{Batch, Staged, TableRows, Versions};
+use crate::records::{Batch, Delivered, Staged, TableRows};
 use crate::rules::{Agreement, References, Shaped};
 
 /// Records shaped at a time, at least: a query of polars costs the same for few rows as for many.
@@ -75,16 +75,16 @@ impl Reading {
             .records
             .unprocessed(&prepared.columns, self.after, limit)
             .await?;
-        let Some(last) = staged.row_ids.last() else {
+        let Some(last) = staged.delivered.last() else {
             return Ok(None);
         };
-        self.after = *last;
-        self.left -= staged.row_ids.len() as u64;
+        self.after = last.row_id;
+        self.left -= staged.delivered.len() as u64;
         let references = references(prepared, &staged).await?;
         let plan = prepared.plan.clone();
-        let Staged { row_ids, text } = staged;
+        let Staged { delivered, text } = staged;
         let shaped = blocking(move || plan.shape(text, &references)).await?;
-        Ok(Some(Chunk { row_ids, shaped }))
+        Ok(Some(Chunk { delivered, shaped }))
     }
 }
 
@@ -133,14 +133,14 @@ async fn reference(
 
 /// Shaped records, to be written batch by batch.
 pub struct Chunk {
-    row_ids: Vec<i64>,
+    delivered: Vec<Delivered>,
     shaped: Shaped,
 }
 
 impl Chunk {
     /// Number of records.
     pub fn len(&self) -> usize {
-        self.row_ids.len()
+        self.delivered.len()
     }
 
     /// The batch of at most `size` records that begins with record `start`.
@@ -166,18 +166,13 @@ impl Chunk {
                     .map(|record| *record as usize - start)
                     .collect(),
                 cells: &rows.cells[first * width..last * width],
-                versions: match target.is_versioned() {
-                    true => Versions::Given(&rows.versions[first..last]),
-                    false => Versions::Delivered {
-                        source: prepared.columns.table(),
-                        row_ids: &self.row_ids[start..end],
-                    },
-                },
+                given: target.is_versioned().then(|| &rows.versions[first..last]),
+                delivered: &self.delivered[start..end],
                 parents: bound.parents.clone(),
             })
         });
         Batch {
-            row_ids: &self.row_ids[start..end],
+            delivered: &self.delivered[start..end],
             reasons: self.shaped.reasons[start..end]
                 .iter()
                 .map(|reasons| plan.words(*reasons))
@@ -191,6 +186,7 @@ impl Chunk {
                 .unwrap_or(0),
         }
     }
+
     /// What was expected of the records from `start` to `end`, by their place among them.
     fn expected(&self, start: usize, end: usize) -> BTreeMap<usize, Vec<Cow<'_, str>>> {
         let all = &self.shaped.expected;
