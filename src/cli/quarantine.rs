@@ -1,5 +1,7 @@
 //! `galen quarantine list|show|replay`.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -193,6 +195,15 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
     let handle = app.handle().await?;
     let dag_id = DagId::from(args.dag.as_str());
     let version = handle.current(&dag_id)?;
+    // asked before anything goes through again, as it may not be readable
+    let aside = match args.which.from {
+        Some(_) => BTreeMap::new(),
+        None => {
+            let warehouse = app.warehouse(&args.dag)?;
+            let reason = args.which.reason.as_deref();
+            warehouse.reasons_aside(None, reason).await?
+        }
+    };
     let replayed = app
         .records(&args.dag)?
         .replay(&args.which.filter(false))
@@ -211,15 +222,11 @@ async fn replay(args: &Replay, app: &App, printer: &mut Printer) -> Result<Exit>
             replayed.unreadable
         ));
     }
-    if args.which.from.is_none() {
-        let warehouse = app.warehouse(&args.dag)?;
-        let reason = args.which.reason.as_deref();
-        if !warehouse.reasons_aside(None, reason).await?.is_empty() {
-            printer.note(&format!(
-                "those beside tables of a layer are judged anew by each run: `galen run {}`",
-                args.dag
-            ));
-        }
+    if !aside.is_empty() {
+        printer.note(&format!(
+            "those beside tables of a layer are judged anew by each run: `galen run {}`",
+            args.dag
+        ));
     }
     let tasks = tasks_from(&version.dag, &replayed.tables);
     if tasks.is_empty() {

@@ -109,7 +109,7 @@ pub fn note_outdated(cleared: &[Cleared], printer: &mut Printer) {
             "the definition of DAG `{dag}` has changed since; what is run again keeps version `{version:.12}`"
         ));
         printer.note(&format!(
-            "hint: `galen run {dag}`, or `galen backfill {dag} --reprocess failed` for dates that failed, uses the new one"
+            "hint: `galen run {dag}`, or `galen backfill {dag} --from DATE --to DATE --reprocess failed` for dates that failed, uses the new one"
         ));
     }
 }

@@ -1,6 +1,5 @@
 //! The one place that makes the engine's session, so that another (a cluster) can stand behind the same SQL.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
@@ -18,6 +17,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
@@ -54,17 +54,9 @@ impl Compute {
     }
 
     fn with_config(settings: &Settings, config: SessionConfig) -> Result<Self> {
-        let mode = match spill_folder(settings) {
-            Ok(folder) => DiskManagerMode::Directories(vec![folder]),
-            Err((_, error))
-                if matches!(
-                    error.kind(),
-                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-                ) =>
-            {
-                DiskManagerMode::Disabled
-            }
-            Err(failed) => return Err(unmade(failed)),
+        let mode = match is_read_only(&settings.state_dir()) {
+            true => DiskManagerMode::Disabled,
+            false => DiskManagerMode::Directories(vec![spill_folder(settings)?]),
         };
         let disk = DiskManagerBuilder::default().with_mode(mode);
         let runtime = RuntimeEnvBuilder::new()
@@ -242,13 +234,13 @@ fn config(joins: Joins, memory: usize) -> SessionConfig {
 /// When it cannot be made.
 pub(super) fn scratch_folder(settings: &Settings) -> Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let own = spill_folder(settings).map_err(unmade)?;
+    let own = spill_folder(settings)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     Ok(own.join(format!("scratch_{number}")))
 }
 
 /// This process's own folder under `state/spill`; those of processes that are gone are removed once.
-fn spill_folder(settings: &Settings) -> Result<PathBuf, (PathBuf, std::io::Error)> {
+fn spill_folder(settings: &Settings) -> Result<PathBuf> {
     static SWEPT: Once = Once::new();
     let all = settings.state_dir().join("spill");
     SWEPT.call_once(|| {
@@ -266,14 +258,17 @@ fn spill_folder(settings: &Settings) -> Result<PathBuf, (PathBuf, std::io::Error
         }
     });
     let own = all.join(std::process::id().to_string());
-    match std::fs::create_dir_all(&own) {
-        Ok(()) => Ok(own),
-        Err(error) => Err((own, error)),
-    }
+    std::fs::create_dir_all(&own).map_err(|error| {
+        Error::new(format!("cannot create folder `{}`", own.display()))
+            .hint("make `state` and all in it writable for this user")
+            .because(error)
+    })?;
+    Ok(own)
 }
 
-fn unmade((folder, error): (PathBuf, std::io::Error)) -> Error {
-    Error::new(format!("cannot create folder `{}`", folder.display())).because(error)
+/// Whether this user may look into `folder` and not write there.
+fn is_read_only(folder: &Path) -> bool {
+    folder.exists() && access(folder, Access::WRITE_OK).is_err()
 }
 
 #[cfg(test)]

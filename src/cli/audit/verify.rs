@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::base::{AuditAnchor, DagId, Result};
+use crate::base::{AuditAnchor, DagId, Error, Result};
 use crate::cli::{App, Exit, Printer};
 use crate::records::Records;
 use crate::store::Anchor;
@@ -17,11 +17,15 @@ use crate::store::Anchor;
 pub struct Verify {}
 
 pub async fn verify(_: &Verify, app: &App, printer: &mut Printer) -> Result<Exit> {
-    hold(app, printer).await.or_else(|error| {
-        // 1 says that the record was changed, which nobody knows who could not read it
-        printer.error(&error);
-        Ok(Exit::Usage)
-    })
+    hold(app, printer)
+        .await
+        .or_else(|error| unreadable(&error, printer))
+}
+
+/// 1 says that the record was changed, which nobody knows who could not read it.
+fn unreadable(error: &Error, printer: &mut Printer) -> Result<Exit> {
+    printer.error(error);
+    Ok(Exit::Usage)
 }
 
 /// Verifies everything.
@@ -46,10 +50,15 @@ async fn hold(app: &App, printer: &mut Printer) -> Result<Exit> {
     for Anchor { dag_id, anchor, .. } in found.anchors {
         anchors.entry(dag_id).or_default().push(anchor);
     }
+    let mut exits = vec![exit];
     for (dag, anchors) in anchors {
-        exit = exit.max(rows(&dag, &anchors, app, printer).await?);
+        let rows = rows(&dag, &anchors, app, printer).await;
+        exits.push(rows.or_else(|error| unreadable(&error, printer))?);
     }
-    Ok(exit)
+    // what was changed was changed, whatever else could not be read
+    let worst = [Exit::Failed, Exit::Usage];
+    let worst = worst.into_iter().find(|exit| exits.contains(exit));
+    Ok(worst.unwrap_or(Exit::Success))
 }
 
 /// Verifies the row audit of one DAG.
