@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compiled::Compiled;
 use super::log;
-use super::worker::{Place, RunFacts, Work, Worker, within};
+use super::worker::{Assignment, RunFacts, Work, Worker, within};
 use crate::base::{RunId, TaskId, format_duration};
 use crate::dag::Hook;
 
@@ -63,7 +63,7 @@ impl Worker {
             Ok(operator) => operator,
             Err(error) => return log.error(&error.to_string(), json!({})),
         };
-        let context = self.context(Place {
+        let context = self.context(Assignment {
             compiled: &call.compiled,
             run: &call.run,
             task_id: &log_name,

@@ -63,8 +63,16 @@ impl Slots {
         };
     }
 
-    /// Queues a task instance for a slot.
+    /// Queues a task instance for a slot. One of a pool that was there when its run was made, and is no more, waits until it is there again.
     pub fn wait(&mut self, lane: Lane, waiting: Waiting) {
+        if !self.pools.contains_key(&lane.pool) {
+            tracing::warn!(
+                dag = %lane.dag,
+                run = %waiting.run,
+                pool = %lane.pool,
+                "a task waits for a pool that `galen.toml` does not have any more"
+            );
+        }
         self.waiting.entry(lane).or_default().insert(waiting);
     }
 

@@ -153,7 +153,7 @@ impl Worker {
             Ok(operator) => operator,
             Err(error) => return End::Failed(Failure::new(&error, false)),
         };
-        let context = self.context(Place {
+        let context = self.context(Assignment {
             compiled: &job.compiled,
             run: &job.run,
             task_id: &task.task_id,
@@ -206,29 +206,29 @@ impl Worker {
     }
 
     /// The world of a piece of work.
-    pub(super) fn context(&self, place: Place<'_>) -> TaskContext {
+    pub(super) fn context(&self, given: Assignment<'_>) -> TaskContext {
         TaskContext {
-            dag: place.compiled.dag.clone(),
-            files: place.compiled.files.clone(),
-            run_id: place.run.run_id.clone(),
-            task_id: place.task_id.clone(),
-            try_number: place.try_number,
-            started_at: place.started_at,
-            interval: place.run.interval,
-            params: place.run.params.clone(),
+            dag: given.compiled.dag.clone(),
+            files: given.compiled.files.clone(),
+            run_id: given.run.run_id.clone(),
+            task_id: given.task_id.clone(),
+            try_number: given.try_number,
+            started_at: given.started_at,
+            interval: given.run.interval,
+            params: given.run.params.clone(),
             home: self.settings.home.clone(),
             settings: self.settings.clone(),
-            records: place.compiled.records.clone(),
-            snapshots: place.run.snapshots.clone(),
+            records: given.compiled.records.clone(),
+            snapshots: given.run.snapshots.clone(),
             clock: self.clock.clone(),
-            cancel: place.cancel.clone(),
-            log: place.log.clone(),
+            cancel: given.cancel.clone(),
+            log: given.log.clone(),
         }
     }
 }
 
 /// What differs between the worlds of two pieces of work.
-pub(super) struct Place<'a> {
+pub(super) struct Assignment<'a> {
     pub compiled: &'a Compiled,
     pub run: &'a RunFacts,
     pub task_id: &'a TaskId,

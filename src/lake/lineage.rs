@@ -121,9 +121,13 @@ impl Lineage {
             .rsplit_once('.')
             .filter(|(table, _)| table.contains('.'))
             .ok_or_else(|| {
-                Error::new(format!(
+                let error = Error::new(format!(
                     "`{name}` is not a column, expected `layer.table.column`"
-                ))
+                ));
+                match self.columns.get(name) {
+                    Some(columns) => error.hint(format!("its columns: {}", columns.join(", "))),
+                    None => error.hint("`galen tables DAG` lists the tables"),
+                }
             })?;
         let Some(columns) = self.columns.get(table) else {
             let error = Error::new(format!("no table `{table}` whose columns are known"));

@@ -15,7 +15,10 @@ use super::{Operator, Outcome, TaskContext, TaskError, Verdict};
 use crate::base::{Error, Result, format_duration};
 use crate::dag::{Dag, DagFiles, Flaw};
 use crate::on_conn;
-use crate::sources::{Header, check_address, find_files, header_map, http_client, public_part};
+use crate::sources::{
+    Header, check_address, find_files, header_map, http_client, no_answer, public_part,
+    unexpected_status,
+};
 
 /// Waits until a file is there, an address answers, or a query finds something, and holds no slot between two looks. Give
 /// exactly one of `file`, `http` and `sql`.
@@ -149,7 +152,7 @@ impl Condition<'_> {
                 let (home, file) = (context.home.clone(), [(*file).to_owned()]);
                 blocking(move || Ok(!find_files(&home, &file, true)?.is_empty())).await
             }
-            Self::Http(probe) => probe.answers().await,
+            Self::Http(probe) => probe.answers(context).await,
             Self::Sql(sql) => has_row(context, sql).await,
         }
     }
@@ -157,12 +160,21 @@ impl Condition<'_> {
 
 impl Probe {
     /// A server that cannot be reached is one that does not answer yet.
-    async fn answers(&self) -> Result<bool> {
+    async fn answers(&self, context: &TaskContext) -> Result<bool> {
         let request = http_client()?
             .get(&self.url)
             .headers(header_map(&self.headers)?);
-        let response = request.send().await;
-        Ok(response.is_ok_and(|response| response.status().as_u16() == self.status))
+        let found = match request.send().await {
+            Ok(response) if response.status().as_u16() == self.status => return Ok(true),
+            Ok(response) => {
+                let expected = self.status.to_string();
+                unexpected_status(&self.url, response.status(), &expected)
+            }
+            Err(error) => no_answer(&self.url, error),
+        };
+        let found = json!({"found": found.to_string()});
+        context.log.info("another answer than waited for", found);
+        Ok(false)
     }
 }
 

@@ -28,8 +28,9 @@ pub(super) async fn is_fresh(conn: Conn<'_>) -> Result<bool> {
 
 /// Creates the tables `schema` of `sql`, and adds columns that may be null to those that are there, unless this very text was applied before.
 ///
-/// What is returned keeps the database from having them; all is to be undone then.
-pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Result<Option<Error>> {
+/// # Errors
+/// When the tables there cannot become those of the text; the transaction is of no use then.
+pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Result<()> {
     const FIND: &str = "SELECT digest FROM _declared WHERE digest = $1";
     const NOTE: &str = "INSERT INTO _declared (digest) VALUES ($1)";
     let digest = sha256(sql).to_string();
@@ -37,7 +38,7 @@ pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Res
         sqlx::query_scalar(FIND).bind(&digest).fetch_optional(&mut *c).await
     })?;
     if known.is_some() {
-        return Ok(None);
+        return Ok(());
     }
     if conn.is_postgres() {
         conn.again().run_script(PATIENCE).await?;
@@ -45,23 +46,7 @@ pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Res
     let mut references = Vec::new();
     // before the text itself, which may speak of a new column in an index
     for table in schema.tables() {
-        let existing = existing(conn.again(), &table.name).await?;
-        let missing = match fit(table, &existing) {
-            Ok(missing) => missing,
-            Err(misfit) => return Ok(Some(misfit)),
-        };
-        for column in missing {
-            let Some(added) = AddedColumn::find(sql, &table.name, column, conn.is_postgres())
-            else {
-                return Ok(Some(cannot_add(&table.name, column)));
-            };
-            let added_to = |error: Error| error.at(format!("table `{}`", table.name));
-            conn.again()
-                .run_script(&added.column)
-                .await
-                .map_err(added_to)?;
-            references.extend(added.references);
-        }
+        references.extend(grow(conn.again(), sql, table).await?);
     }
     conn.again().run_script(sql).await?;
     for reference in references {
@@ -71,16 +56,31 @@ pub(super) async fn apply(mut conn: Conn<'_>, sql: &str, schema: &Schema) -> Res
         let existing = existing(conn.again(), &table.name).await?;
         let is_there = |column: &&TableColumn| existing.iter().any(|c| c.name == column.name);
         if let Some(column) = table.columns.iter().find(|column| !is_there(column)) {
-            return Ok(Some(other_name(&table.name, &column.name)));
+            return Err(other_name(&table.name, &column.name));
         }
         add_own(conn.again(), &table.name, &existing).await?;
     }
     on_conn!(conn, c => sqlx::query(NOTE).bind(&digest).execute(&mut *c).await.map(drop))?;
-    Ok(None)
+    Ok(())
+}
+
+/// Adds the columns that `table` of `sql` has and the table of its name, if there is one, has not. Gives the statements that add what they
+/// refer to.
+async fn grow(mut conn: Conn<'_>, sql: &str, table: &Table) -> Result<Vec<String>> {
+    let existing = existing(conn.again(), &table.name).await?;
+    let mut references = Vec::new();
+    for column in fit(table, &existing)? {
+        let added = AddedColumn::find(sql, &table.name, column, conn.is_postgres());
+        let added = added.ok_or_else(|| cannot_add(&table.name, column))?;
+        let adding = conn.again().run_script(&added.column);
+        adding.await.map_err(|error| held(&table.name, error))?;
+        references.extend(added.references);
+    }
+    Ok(references)
 }
 
 /// The columns of `table` that are not among `existing`, those of a table of its name; or what else differs. Empty without such a table.
-fn fit<'t>(table: &'t Table, existing: &[Existing]) -> Result<Vec<&'t str>, Error> {
+fn fit<'t>(table: &'t Table, existing: &[Existing]) -> Result<Vec<&'t str>> {
     let mut missing = Vec::new();
     if existing.is_empty() {
         return Ok(missing);
@@ -105,6 +105,15 @@ fn fit<'t>(table: &'t Table, existing: &[Existing]) -> Result<Vec<&'t str>, Erro
         }
     }
     Ok(missing)
+}
+
+fn held(table: &str, error: Error) -> Error {
+    match error.is_transient() {
+        true => error
+            .at(format!("table `{table}`, which was edited"))
+            .hint("a run still reads it; a retry changes it when that run has ended"),
+        false => error,
+    }
 }
 
 fn cannot_add(table: &str, column: &str) -> Error {

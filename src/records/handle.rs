@@ -85,10 +85,8 @@ impl Records {
         let sql = self.tables.as_deref().unwrap_or_default();
         let mut tx = self.database.begin().await?;
         lock(tx.conn()?).await?;
-        match fitting::apply(tx.conn()?, sql, schema).await? {
-            Some(misfit) => Err(misfit),
-            None => tx.commit().await,
-        }
+        fitting::apply(tx.conn()?, sql, schema).await?;
+        tx.commit().await
     }
 
     /// The DAG.

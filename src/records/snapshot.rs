@@ -34,12 +34,12 @@ pub struct Snapshot {
 pub struct Scanning {
     snapshot: Arc<Snapshot>,
     scan: Scan,
-    place: Place,
+    reached: Reached,
 }
 
 /// How far a scan is.
 #[derive(Debug)]
-enum Place {
+enum Reached {
     Start,
     /// SQLite: after the row with this number.
     After(i64),
@@ -124,7 +124,7 @@ impl Snapshot {
         Scanning {
             snapshot: Arc::clone(self),
             scan,
-            place: Place::Start,
+            reached: Reached::Start,
         }
     }
 }
@@ -145,17 +145,17 @@ impl Scanning {
     async fn read(&mut self) -> Result<Option<Chunk>> {
         let snapshot = Arc::clone(&self.snapshot);
         let mut conn = snapshot.conn.lock().await;
-        let chunk = match (conn.conn()?, &self.place) {
-            (_, Place::End) => return Ok(None),
-            (Conn::Sqlite(c), place) => {
-                let after = match place {
-                    Place::After(row) => *row,
+        let chunk = match (conn.conn()?, &self.reached) {
+            (_, Reached::End) => return Ok(None),
+            (Conn::Sqlite(c), reached) => {
+                let after = match reached {
+                    Reached::After(row) => *row,
                     _ => i64::MIN,
                 };
                 let sql = AssertSqlSafe(self.sqlite());
                 let rows = sqlx::query(sql).bind(after).fetch_all(c).await?;
                 if let Some(last) = rows.last() {
-                    self.place = Place::After(last.try_get_unchecked(0)?);
+                    self.reached = Reached::After(last.try_get_unchecked(0)?);
                 }
                 let mut chunk = self.empty(rows.len());
                 for row in &rows {
@@ -165,16 +165,16 @@ impl Scanning {
                 }
                 chunk
             }
-            (Conn::Postgres(c), place) => {
-                let cursor = match place {
-                    Place::Cursor(cursor) => cursor.clone(),
+            (Conn::Postgres(c), reached) => {
+                let cursor = match reached {
+                    Reached::Cursor(cursor) => cursor.clone(),
                     _ => {
                         let number = snapshot.cursors.fetch_add(1, Ordering::Relaxed);
                         let cursor = format!("galen_scan_{number}");
                         let sql =
                             format!("DECLARE {cursor} NO SCROLL CURSOR FOR {}", self.postgres());
                         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *c).await?;
-                        self.place = Place::Cursor(cursor.clone());
+                        self.reached = Reached::Cursor(cursor.clone());
                         cursor
                     }
                 };
@@ -197,7 +197,7 @@ impl Scanning {
             }
         };
         if chunk.rows < CHUNK {
-            self.place = Place::End;
+            self.reached = Reached::End;
         }
         // what was read is only as good as the file was then
         conn.conn()?;

@@ -2,6 +2,8 @@
 
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
+use reqwest::Url;
+
 use super::locations::is_url;
 use crate::base::{Error, Result};
 
@@ -63,14 +65,22 @@ fn remote(url: &str) -> SourceFile {
 
 /// `url` without what may be secret: user and password, query, fragment.
 pub fn public_part(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = &url[..end];
     let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+        return cut(url).to_owned();
     };
+    // a password with a `/` or a `?` ends the host too early: nothing tells where it ends
+    if rest.contains('@') && Url::parse(url).is_err() {
+        return format!("{scheme}://…");
+    }
+    let rest = cut(rest);
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     format!("{scheme}://{host}{path}")
+}
+
+/// An address without query and fragment.
+fn cut(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
 }
 
 fn local(home: &Path, location: &str, optional: bool) -> Result<Vec<SourceFile>> {
@@ -165,6 +175,14 @@ mod tests {
         assert_eq!(
             public_part("https://me:pass@example.org:8443/a/b.csv?token=1#x"),
             "https://example.org:8443/a/b.csv"
+        );
+        for password in ["pa/ss", "pa?ss", "pa#ss"] {
+            let address = format!("https://me:{password}@example.org/a");
+            assert_eq!(public_part(&address), "https://…");
+        }
+        assert_eq!(
+            public_part("https://example.org/me@home"),
+            "https://example.org/me@home"
         );
     }
 }

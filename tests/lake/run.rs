@@ -344,4 +344,10 @@ tasks:
         out:     https://there.example/v.csv
         exit: 0
         ");
+    let table = galen(home.path(), &["lineage", "clinic", "silver.visits"]);
+    insta::assert_snapshot!(table, @"
+        err: error: `silver.visits` is not a column, expected `layer.table.column`
+        err: hint: its columns: id, day, _file, _file_hash, _line, _hash, _run_id, _loaded_at
+        exit: 2
+        ");
 }

@@ -35,6 +35,16 @@ async fn an_address() {
     let web = Web::new(move |_| Answer::of(now.load(Ordering::Relaxed), "")).await;
     let with = json!({"http": {"url": web.url}});
     not_before(&desk, with, async || status.store(200, Ordering::Relaxed)).await;
+    assert_eq!(desk.logged("answered 503 Service Unavailable").len(), 1);
+
+    let nobody = json!({"http": {"url": "http://127.0.0.1:1/?key=s3cret"}});
+    let waits = desk.attempt("wait_for", nobody).await.expect("waits");
+    assert!(matches!(waits, Verdict::Defer(_)), "{waits:?}");
+    assert_eq!(
+        desk.logged("cannot connect to `http://127.0.0.1:1/`").len(),
+        1
+    );
+    assert_eq!(desk.logged("s3cret"), [""; 0]);
 }
 
 #[tokio::test]

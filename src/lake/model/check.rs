@@ -1,6 +1,6 @@
 //! Holds models against each other by planning them on empty tables: nothing runs, nothing is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -44,14 +44,12 @@ impl Planned {
         let mut planned = Self::default();
         let mut problems = Vec::new();
         planned.add_sources(models, &compute)?;
-        let mut broken: BTreeSet<String> = BTreeSet::new();
         for model in models.iter() {
             let name = model.full_name();
             let unknown = model
                 .reads()
                 .any(|table| !planned.schemas.contains_key(&table));
             if unknown {
-                broken.insert(name);
                 continue;
             }
             match plan_model(model, &compute).await {
@@ -257,6 +255,8 @@ fn check_expression(sql: &str, schema: &SchemaRef) -> Result<(), (String, Option
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::base::{CellType, Schema as Tables, Table, TableColumn};
     use crate::lake::model::Sources;
