@@ -112,4 +112,16 @@ async fn the_command_names_what_was_changed_in_events_and_rows() {
         told.out.starts_with("events: event 5 was changed"),
         "{told}"
     );
+
+    // nor does what cannot be read besides hide it
+    drop(records);
+    let file = home.test.home().join("state/records/efiche.db");
+    std::fs::write(file, "no database").expect("written");
+    let told = said(home.command(&["audit", "verify"]));
+    assert_eq!(told.code, 1, "{told}");
+    assert!(
+        told.out.starts_with("events: event 5 was changed"),
+        "{told}"
+    );
+    assert!(told.err.contains("efiche.db`: "), "{told}");
 }
