@@ -69,11 +69,11 @@ pub fn public_part(url: &str) -> String {
         return cut(url).to_owned();
     };
     // a password with a `/` or a `?` ends the host too early: nothing tells where it ends
-    if rest.contains('@') && Url::parse(url).is_err() {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if !rest[..end].contains('@') && rest.contains('@') && Url::parse(url).is_err() {
         return format!("{scheme}://…");
     }
-    let rest = cut(rest);
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, path) = (&rest[..end], cut(&rest[end..]));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     format!("{scheme}://{host}{path}")
 }
