@@ -71,10 +71,12 @@ SUMS = os.path.join(MODELS, "core", "fact_visits.sql")
 
 
 def queries():
-    """Layer, name and SELECT of what is built: the treatments summed by visit, then each gold model in alphabetical order."""
+    """Layer, name and SELECT of what is built: the treatments summed by visit, then each gold model, those that read another gold model last."""
+    found = []
     for path in [SUMS] + sorted(glob.glob(os.path.join(MODELS, "gold", "*.sql"))):
         with open(path) as file:
-            yield os.path.basename(os.path.dirname(path)), os.path.basename(path)[: -len(".sql")], file.read()
+            found.append((os.path.basename(os.path.dirname(path)), os.path.basename(path)[: -len(".sql")], file.read()))
+    return sorted(found, key=lambda model: " gold." in model[2])
 
 
 def galen(lake, out):
@@ -129,7 +131,7 @@ PEERS = {
             spark.read.parquet(f'{lake}/core/{name}').createOrReplaceTempView('core_' + name)
         for layer, name, sql in queries:
             start = time.perf_counter()
-            spark.sql(sql.replace('core.', 'core_').replace("'isoyear'", "'YEAROFWEEK'")).write.parquet(f'{out}/{name}')
+            spark.sql(sql.replace('core.', 'core_').replace('gold.', 'gold_').replace("'isoyear'", "'YEAROFWEEK'")).write.parquet(f'{out}/{name}')
             spark.read.parquet(f'{out}/{name}').createOrReplaceTempView(f'{layer}_{name}')
             print(name, time.perf_counter() - start)
         """,
@@ -142,7 +144,7 @@ def peer(name):
         script = textwrap.dedent(PEERS[name])
         start = time.perf_counter()
         child = subprocess.Popen([PYTHON, "-c", script, lake, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if name == "pyspark" else None, text=True)
-        child.stdin.write(json.dumps(list(queries())))
+        child.stdin.write(json.dumps(queries()))
         child.stdin.close()
         output = child.stdout.read()
         _, status, usage = os.wait4(child.pid, 0)

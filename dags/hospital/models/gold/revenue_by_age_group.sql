@@ -8,9 +8,9 @@ SELECT
         WHEN p.age >= 71 THEN '71+'
         ELSE 'Unknown'
     END AS age_group,
-    CAST(sum(v.total_cost) AS DECIMAL(18, 2)) AS total_cost,
-    CAST(sum(v.total_cost) / sum(v.num_treatments) AS DECIMAL(18, 2)) AS avg_cost
-FROM core.fact_visits AS v
-JOIN core.dim_patients AS p ON p.patient_id = v.patient_id
-WHERE v.num_treatments > 0
+    CAST(sum(s.total_cost) AS DECIMAL(18, 2)) AS total_cost,
+    CAST(sum(s.total_cost) / sum(s.num_treatments) AS DECIMAL(18, 2)) AS avg_cost
+FROM gold.patient_summary AS s
+LEFT JOIN core.dim_patients AS p ON p.patient_id = s.patient_id
+WHERE s.num_treatments > 0
 GROUP BY 1
