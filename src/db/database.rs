@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
 use super::sqlite::SqliteFile;
-use super::{ReadApart, ReadConn, Tx, quote};
+use super::{Bell, ReadApart, ReadConn, Tx, quote};
 use crate::base::{DagId, Error, Result};
 use crate::config::Settings;
 
@@ -183,6 +183,18 @@ impl Database {
         match &*self.0 {
             Inner::Sqlite(file) => ReadApart::on_sqlite(file.reader_apart().await?).await,
             Inner::Postgres { pool, .. } => ReadApart::on_postgres(&pool.connect_options()).await,
+        }
+    }
+
+    /// What rings when the SQLite file is written to, which must exist, or when `channel` is notified on the PostgreSQL server. Must be called
+    /// inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the file cannot be watched.
+    pub fn bell(&self, channel: &'static str) -> Result<Bell> {
+        match &*self.0 {
+            Inner::Sqlite(file) => Bell::on_file(file.path()),
+            Inner::Postgres { pool, .. } => Ok(Bell::on_server(pool.clone(), channel)),
         }
     }
 }

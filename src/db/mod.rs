@@ -4,6 +4,7 @@
 //! [`Error`](crate::base::Error)s. Does not belong here: any table and any statement about one.
 
 mod apart;
+mod bell;
 mod chunks;
 mod column;
 mod conn;
@@ -21,6 +22,7 @@ mod work;
 
 pub use crate::on_conn;
 pub use apart::ReadApart;
+pub use bell::Bell;
 pub use column::Text;
 pub use conn::Conn;
 pub use copy::{CopyText, copy_out};

@@ -43,6 +43,7 @@ impl Handle {
     ) -> Result<()> {
         let mut engine = self.engine(None, observer);
         engine.folder = Some(Folder::watch(self.clone())?);
+        engine.bell = Some(self.store.bell()?);
         while !stop.is_cancelled() {
             if self.try_lead(&mut engine).await? {
                 tracing::info!(owner = %self.owner, "leading");

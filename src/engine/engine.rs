@@ -22,6 +22,7 @@ use super::handle::Handle;
 use super::slots::{Lane, Slots};
 use super::worker::{Completion, Worker};
 use crate::base::{BackfillId, EventKind, Result, RunId};
+use crate::db::Bell;
 use crate::store::Run;
 
 /// Which runs an engine drives.
@@ -81,6 +82,8 @@ pub struct Engine {
     pub(super) due: Due,
     /// The DAG folder, in a process that schedules.
     pub(super) folder: Option<Folder>,
+    /// Rings when another process may have written events, in a process that schedules.
+    pub(super) bell: Option<Bell>,
     pub(super) backfills: Vec<Backfilling>,
     /// The process that leads, as the observer was told.
     pub(super) led_by: Option<String>,
@@ -108,6 +111,7 @@ impl Engine {
             },
             own,
             folder: None,
+            bell: None,
             backfills: Vec::new(),
             active: BTreeMap::new(),
             queued: BTreeMap::new(),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Engine, Goal, Scope};
 use super::folder::Folder;
 use crate::base::{EventKind, Result, Subject};
+use crate::db::Bell;
 use crate::store::Change;
 
 /// Name of the lease of the process that drives runs.
@@ -21,7 +22,7 @@ pub const LEADER: &str = "leader";
 /// Name of the lease of whoever waits for the lead; the leader then drives what those who wait have queued.
 pub const WAITING: &str = "waiting";
 
-/// How often an idle engine asks the store whether another process wrote something. Nearly all that an idle scheduler costs is this.
+/// How often an engine that no bell wakes asks the store whether another process wrote something.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Pause before a store that failed is tried again.
@@ -104,7 +105,11 @@ impl Engine {
     ) -> Result<Parted> {
         self.recover().await?;
         let mut renewal = unhurried(self.handle.settings.engine.lease_ttl / 3);
-        let mut look = unhurried(LOOK);
+        // where a bell rings, this is for file systems that do not tell of changes
+        let mut look = unhurried(match self.bell {
+            Some(_) => self.handle.settings.engine.lease_ttl / 3,
+            None => LOOK,
+        });
         loop {
             self.tick().await?;
             self.pass().await?;
@@ -124,6 +129,7 @@ impl Engine {
                 Some(_) = self.hooks.join_next(), if !self.hooks.is_empty() => {}
                 () = wait => {}
                 () = edits(&mut self.folder) => {}
+                () = rung(&mut self.bell) => self.look().await?,
                 _ = look.tick() => self.look().await?,
                 _ = renewal.tick() => {
                     if !self.renew(held_until).await? {
@@ -280,6 +286,13 @@ fn unhurried(period: Duration) -> Interval {
 async fn edits(folder: &mut Option<Folder>) {
     match folder {
         Some(folder) => folder.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn rung(bell: &mut Option<Bell>) {
+    match bell {
+        Some(bell) => bell.rung().await,
         None => std::future::pending().await,
     }
 }

@@ -6,6 +6,11 @@ use super::event::Head;
 use super::group::Group;
 use super::{Change, Refusal, Store};
 use crate::base::{Event, Result};
+use crate::db::Conn;
+
+/// Where PostgreSQL's sessions are told that somebody wrote events who does not lead.
+pub(super) const CHANNEL: &str = "galen";
+const NOTIFY: &str = "SELECT pg_notify('galen', '')";
 
 impl Store {
     /// Makes `changes`, in order and in one transaction: each is checked against the state it meets, including what those
@@ -78,6 +83,12 @@ impl Store {
         if !events.is_empty() {
             group.write(tx.conn()?, at).await?;
             head.append(tx.conn()?, &events).await?;
+            // who names what it has seen leads, and waits for others only
+            if seen.is_none()
+                && let Conn::Postgres(conn) = tx.conn()?
+            {
+                sqlx::query(NOTIFY).execute(conn).await?;
+            }
         }
         tx.commit().await?;
 

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use crate::base::Result;
 use crate::config::Settings;
-use crate::db::{Database, Migration, MigrationStatus};
+use crate::db::{Bell, Database, Migration, MigrationStatus};
 
 pub use backfill::{Backfill, BackfillDate, BackfillState};
 pub use change::{Change, NewBackfill, NewRun, NewVersion, Refusal};
@@ -69,6 +69,14 @@ impl Store {
     /// As for [`Store::migrate`].
     pub async fn migration_status(&self) -> Result<Vec<MigrationStatus>> {
         self.database.migration_status(MIGRATIONS).await
+    }
+
+    /// What rings when another process may have written events. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the system cannot watch the file.
+    pub fn bell(&self) -> Result<Bell> {
+        self.database.bell(door::CHANNEL)
     }
 
     /// Where the store is, for people.

@@ -154,3 +154,30 @@ async fn no_task_is_started_twice_and_no_limit_is_passed() {
         assert!(leaders.count() >= 2, "{name}: nobody took over");
     }
 }
+
+#[tokio::test]
+async fn a_scheduler_with_nothing_to_do_is_woken_by_what_another_process_queues() {
+    for database in databases().await {
+        let world = World::with_clock(database, Arc::new(SystemClock), |settings| {
+            // it looks by itself every twenty minutes
+            settings.engine.lease_ttl = Duration::from_secs(3600);
+        })
+        .await;
+        world.dag("plain", "", &["task_id: t"]);
+        let stop = CancellationToken::new();
+        let scheduler = world.another();
+        let other = async {
+            for _ in 0..2 {
+                let run = world.trigger("plain").await;
+                while world.state(&run).await != RunState::Success {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+            stop.cancel();
+        };
+        let both = async { tokio::join!(schedule(&scheduler, &stop), other) };
+        tokio::time::timeout(PATIENCE * 2, both)
+            .await
+            .expect("both runs to be taken up");
+    }
+}
