@@ -8,9 +8,8 @@ use super::{Change, Refusal, Store};
 use crate::base::{Event, Result};
 use crate::db::Conn;
 
-/// Where PostgreSQL's sessions are told that somebody wrote events who does not lead.
-pub(super) const CHANNEL: &str = "galen";
-const NOTIFY: &str = "SELECT pg_notify('galen', '')";
+/// Tells those who listen, see [`Store::bell`], that somebody wrote events who does not lead.
+const NOTIFY_POSTGRES: &str = "SELECT pg_notify('galen', '')";
 
 impl Store {
     /// Makes `changes`, in order and in one transaction: each is checked against the state it meets, including what those
@@ -87,7 +86,7 @@ impl Store {
             if seen.is_none()
                 && let Conn::Postgres(conn) = tx.conn()?
             {
-                sqlx::query(NOTIFY).execute(conn).await?;
+                sqlx::query(NOTIFY_POSTGRES).execute(conn).await?;
             }
         }
         tx.commit().await?;

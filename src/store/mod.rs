@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     /// When the system cannot watch the file.
     pub fn bell(&self) -> Result<Bell> {
-        self.database.bell(door::CHANNEL)
+        self.database.bell("galen")
     }
 
     /// Where the store is, for people.
