@@ -1,9 +1,10 @@
 //! Tells when a database may have been written to, so that nobody need ask it all the time.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{EventKind, RecursiveMode, Watcher};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::mpsc;
@@ -22,14 +23,8 @@ pub struct Bell {
     rang: bool,
     /// When somebody was told last.
     told: Option<Instant>,
-    _ringer: Ringer,
-}
-
-/// What pulls the bell for as long as it lives.
-#[derive(Debug)]
-enum Ringer {
-    Files(#[expect(dead_code, reason = "watches until it is dropped")] RecommendedWatcher),
-    Session(#[expect(dead_code, reason = "listens until it is dropped")] JoinSet<()>),
+    /// What pulls it for as long as it lives: a watcher of files, or a task that listens.
+    _ringer: Box<dyn fmt::Debug + Send + Sync>,
 }
 
 /// While the database is written to all the time, it is told of no oftener than this.
@@ -63,7 +58,7 @@ impl Bell {
         watcher
             .watch(folder, RecursiveMode::NonRecursive)
             .map_err(failed)?;
-        Ok(Self::new(rings, Ringer::Files(watcher)))
+        Ok(Self::new(rings, watcher))
     }
 
     /// Rings when a session notifies `channel`. A server that is away is waited for.
@@ -78,15 +73,15 @@ impl Bell {
                 sleep(AWAY).await;
             }
         });
-        Self::new(rings, Ringer::Session(listening))
+        Self::new(rings, listening)
     }
 
-    fn new(rings: mpsc::Receiver<()>, ringer: Ringer) -> Self {
+    fn new(rings: mpsc::Receiver<()>, ringer: impl fmt::Debug + Send + Sync + 'static) -> Self {
         Self {
             rings,
             rang: false,
             told: None,
-            _ringer: ringer,
+            _ringer: Box::new(ringer),
         }
     }
 
@@ -109,12 +104,10 @@ impl Bell {
     }
 }
 
+/// Whether the file itself was written to, or one beside it whose name goes on from its name, as its WAL does.
 fn is_write(event: &notify::Event, file: &Path) -> bool {
-    let name = file.file_name().map(|name| name.as_encoded_bytes());
-    let is_of_file = |path: &std::path::PathBuf| {
-        let changed = path.file_name().map(|name| name.as_encoded_bytes());
-        matches!((changed, name), (Some(changed), Some(name)) if changed.starts_with(name))
-    };
+    let file = file.as_os_str().as_encoded_bytes();
+    let is_of_file = |path: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(file);
     !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(is_of_file)
 }
 

@@ -1,6 +1,6 @@
 //! Connections to SQLite and PostgreSQL, and what it takes to run one SQL text on both.
 //!
-//! Belongs here: opening a database, units of work, bulk rows as parameters, and database errors as
+//! Belongs here: opening a database, units of work, bulk rows as parameters, word that others wrote, and database errors as
 //! [`Error`](crate::base::Error)s. Does not belong here: any table and any statement about one.
 
 mod apart;

@@ -172,6 +172,8 @@ async fn a_scheduler_with_nothing_to_do_is_woken_by_what_another_process_queues(
                 while world.state(&run).await != RunState::Success {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
+                // until nothing that the scheduler wrote itself can wake it
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             stop.cancel();
         };
