@@ -69,8 +69,8 @@ impl Database {
             .hint("rename the folder and its `dag_id`"));
         }
         let tuning = Tuning {
-            // a transaction is thousands of rows
-            checkpoint_after: 1,
+            // a transaction is thousands of rows, and copies less when it shares pages with those before
+            checkpoint_after: 16,
             postgres: &[],
         };
         Self::open(

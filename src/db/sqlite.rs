@@ -27,8 +27,9 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 /// Bytes of a page of a new file. Rows with their audit are long, and every page is written with a call of its own.
 const PAGE_BYTES: u32 = 8 * 1024;
-/// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 128 MiB.
-const MAX_WAL_PAGES: u32 = 16 * 1024;
+/// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 512 MiB.
+/// In a large file nearly every upsert changes pages of its own; the more of them are copied together, the fewer are copied twice.
+const MAX_WAL_PAGES: u32 = 64 * 1024;
 
 /// The connections of one file, opened when first needed.
 ///

@@ -19,7 +19,7 @@ from measure import home, report, run
 TABLES = ["facilities", "patients", "encounters", "procedures", "diagnosis_codes", "diagnoses", "reports"]
 STATE = "_padchest_staging_state"
 BATCHES = 8  # of one transaction
-PRAGMAS = ["page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -32768", "wal_autocheckpoint = 16384"]
+PRAGMAS = ["page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -32768", "wal_autocheckpoint = 65536"]
 
 
 def rows_of(connection, table):

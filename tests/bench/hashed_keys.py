@@ -34,7 +34,7 @@ def connect(path, page):
         "journal_mode=wal",
         "synchronous=normal",
         f"cache_size=-{CACHE_KIB}",
-        f"wal_autocheckpoint={(128 << 20) // page}",
+        f"wal_autocheckpoint={(512 << 20) // page}",
     ):
         db.execute(f"PRAGMA {pragma}").fetchall()
     return db
