@@ -32,26 +32,15 @@ enum Inner {
     Postgres { pool: PgPool, schema: String },
 }
 
-/// What differs between the databases by how they are written.
-struct Tuning<'a> {
-    /// See [`SqliteFile`].
-    checkpoint_after: u32,
-    /// Options of each connection.
-    postgres: &'a [(&'a str, &'a str)],
-}
-
 impl Database {
     /// The run metadata: `state/galen.db`, or schema `galen`.
     ///
     /// # Errors
     /// When the database URL cannot be read. Must be called inside a tokio runtime.
     pub fn metadata(settings: &Settings) -> Result<Self> {
-        let tuning = Tuning {
-            checkpoint_after: 4,
-            // a plan kept from when a table was small would walk through it long after it has grown
-            postgres: &[("plan_cache_mode", "force_custom_plan")],
-        };
-        Self::open(settings, "galen.db".into(), METADATA_SCHEMA, &tuning)
+        // a plan kept from when a table was small would walk through it long after it has grown
+        let postgres = [("plan_cache_mode", "force_custom_plan")];
+        Self::open(settings, "galen.db".into(), METADATA_SCHEMA, &postgres)
     }
 
     /// The records of a DAG: `state/records/<dag_id>.db`, or the schema named by the id.
@@ -68,27 +57,23 @@ impl Database {
             ))
             .hint("rename the folder and its `dag_id`"));
         }
-        let tuning = Tuning {
-            // a transaction is thousands of rows, and copies less when it shares pages with those before
-            checkpoint_after: 16,
-            postgres: &[],
-        };
-        Self::open(
-            settings,
-            format!("records/{schema}.db").into(),
-            schema,
-            &tuning,
-        )
+        Self::open(settings, format!("records/{schema}.db").into(), schema, &[])
     }
 
-    fn open(settings: &Settings, file: PathBuf, schema: &str, tuning: &Tuning<'_>) -> Result<Self> {
+    /// `postgres` are options of each connection to PostgreSQL.
+    fn open(
+        settings: &Settings,
+        file: PathBuf,
+        schema: &str,
+        postgres: &[(&str, &str)],
+    ) -> Result<Self> {
         let inner = match &settings.database_url {
             None => {
                 let path = settings.home.join("state").join(file);
-                Inner::Sqlite(SqliteFile::new(path, tuning.checkpoint_after))
+                Inner::Sqlite(SqliteFile::new(path))
             }
             Some(url) => Inner::Postgres {
-                pool: pool(url.expose(), schema, tuning.postgres)?,
+                pool: pool(url.expose(), schema, postgres)?,
                 schema: schema.to_owned(),
             },
         };

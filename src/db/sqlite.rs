@@ -30,6 +30,8 @@ const PAGE_BYTES: u32 = 8 * 1024;
 /// Pages in the WAL at which the writer copies what is left itself, so that it starts again from the beginning of the WAL: 512 MiB.
 /// In a large file nearly every upsert changes pages of its own; the more of them are copied together, the fewer are copied twice.
 const MAX_WAL_PAGES: u32 = 64 * 1024;
+/// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
+const CHECKPOINT_AFTER: u32 = 4;
 
 /// The connections of one file, opened when first needed.
 ///
@@ -37,8 +39,6 @@ const MAX_WAL_PAGES: u32 = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct SqliteFile {
     path: PathBuf,
-    /// Transactions after which the WAL is copied into the file beside the writer, who need not wait for the disk then.
-    checkpoint_after: u32,
     writer: Arc<tokio::sync::Mutex<Option<SqliteConnection>>>,
     readers: Arc<Readers>,
 }
@@ -55,7 +55,6 @@ struct Readers {
 #[derive(Debug)]
 pub(super) struct Writer {
     slot: OwnedMutexGuard<Option<SqliteConnection>>,
-    checkpoint_after: u32,
     readers: Arc<Readers>,
 }
 
@@ -76,10 +75,9 @@ pub(super) struct Reader {
 }
 
 impl SqliteFile {
-    pub(super) fn new(path: PathBuf, checkpoint_after: u32) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            checkpoint_after,
             writer: Arc::default(),
             readers: Arc::new(Readers {
                 idle: Mutex::default(),
@@ -124,7 +122,6 @@ impl SqliteFile {
         }
         Ok(Writer {
             slot,
-            checkpoint_after: self.checkpoint_after,
             readers: Arc::clone(&self.readers),
         })
     }
@@ -262,7 +259,7 @@ impl Writer {
     /// Counts a transaction that was kept; now and then copies the WAL into the file while the writer goes on.
     pub(super) fn committed(&self) {
         let before = self.readers.transactions.fetch_add(1, Ordering::Relaxed);
-        if !(before + 1).is_multiple_of(self.checkpoint_after) {
+        if !(before + 1).is_multiple_of(CHECKPOINT_AFTER) {
             return;
         }
         // without a reader at hand it can wait
